@@ -1,0 +1,53 @@
+package chat
+
+import (
+	"context"
+	"net/http"
+)
+
+// Door is where everything that is heard goes in.
+type Door interface {
+	// Receive commits in, or finds that it is known; only then may the chat be
+	// told that it was heard. The answer comes later through the Sender. An
+	// error means that nothing was stored.
+	Receive(ctx context.Context, in Inbound) (Ack, error)
+	// Complete suggests how who could finish line at the place, best first. It
+	// offers only what who may do, and never fails: no idea is no suggestion.
+	Complete(ctx context.Context, who Person, at Place, line string) []Completion
+}
+
+// Hearer hears one chat until ctx ends.
+type Hearer interface {
+	Name() string // "webchat", "slack"
+	Run(ctx context.Context, door Door) error
+}
+
+// Sender speaks in one chat. An error of kind fault.Unreachable is worth
+// another try; fault.Missing means that the place or the message is gone.
+type Sender interface {
+	Name() string
+	// Post shows c at to. The same key twice is one message wherever the chat
+	// allows it.
+	Post(ctx context.Context, to Place, c Card, key string) (MessageRef, error)
+	// Edit makes the message look like c.
+	Edit(ctx context.Context, ref MessageRef, c Card) error
+	// Whisper shows c at to, to who alone. The same key twice is one message
+	// wherever the chat allows it.
+	Whisper(ctx context.Context, to Place, who Person, c Card, key string) error
+}
+
+// The optional abilities of a chat, asked for by type assertion.
+type (
+	// FormOpener can ask for values privately.
+	FormOpener interface {
+		OpenForm(ctx context.Context, in Inbound, f Form) error
+	}
+	// Uploader can carry a file where a card is too small.
+	Uploader interface {
+		Upload(ctx context.Context, to Place, name string, data []byte, key string) error
+	}
+	// HTTPHearer hears by HTTP; web mounts the handler below prefix.
+	HTTPHearer interface {
+		Handler() (prefix string, h http.Handler)
+	}
+)
