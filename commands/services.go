@@ -143,6 +143,12 @@ type Schedules interface {
 	RemoveSchedule(ctx context.Context, id int64) (Schedule, error) // Missing
 }
 
+// Command is anything that can be said. A command either answers, or submits an
+// operation whose card is the answer.
+type Command interface {
+	Run(ctx context.Context, c Call, s Services) (Answer, error)
+}
+
 // AuditRow is one thing that somebody did, or was refused.
 type AuditRow struct {
 	Seq     int64       `json:"seq"`

@@ -50,6 +50,9 @@ type (
 		// PlanRestore takes a safety backup, restores b into a scratch copy,
 		// checks it, and swaps.
 		PlanRestore(ctx context.Context, t Target, b Backup, database string) (Plan, error)
+		// UndoCapture is the action that, as the undo of a capture's last step,
+		// puts that backup back: what /update uses when it fails.
+		UndoCapture() string
 		// Backups are newest first.
 		Backups(ctx context.Context, t Target) ([]Backup, error)
 	}

@@ -99,6 +99,23 @@ const (
 	UnsetConfig Kind = "config-unset"
 )
 
+// Verb is the command that asks for k, as roles and approval rules name it.
+func (k Kind) Verb() string {
+	switch k {
+	case Restore:
+		return "backup restore"
+	case Capture:
+		return "backup capture"
+	case Maintain:
+		return "maintenance on"
+	case SetConfig:
+		return "config set"
+	case UnsetConfig:
+		return "config unset"
+	}
+	return string(k)
+}
+
 // Exclusive reports whether an operation of kind k needs its target for itself.
 // Others run beside it, except the pairs that Conflicts knows.
 func (k Kind) Exclusive() bool {
