@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"time"
 )
@@ -45,6 +46,11 @@ type Action struct {
 	Timeout time.Duration // the engine's default when zero
 	Retries int           // how often an Unreachable fault of a Do is tried again
 }
+
+// ErrStopping is the cause (context.Cause) of a context that ends because
+// maitred itself stops, politely. Wait then returns and leaves what Start began
+// running, so that the next start finds it; for any other cause it stops it.
+var ErrStopping = errors.New("maitred is stopping")
 
 // Handle finds work that was started elsewhere. It is stored.
 type Handle string
