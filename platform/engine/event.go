@@ -14,8 +14,10 @@ type Event struct {
 	ID        int64        `json:"id"`
 	Operation int64        `json:"operation"`
 	Kind      EventKind    `json:"kind"`
-	By        *chat.Person `json:"by,omitempty"` // nil when maitred itself
-	Say       string       `json:"say"`          // a sentence
+	By        *chat.Person `json:"by,omitempty"`   // nil when maitred itself
+	Say       string       `json:"say"`            // a sentence
+	Step      string       `json:"step,omitempty"` // the name of the step it tells of; its output is in the step's record
+	Undo      bool         `json:"undo,omitempty"` // it tells of taking that step back
 	At        time.Time    `json:"at"`
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"maitred/platform"
 )
@@ -26,10 +27,13 @@ type Verdict struct {
 	Warnings []string  // of an open gate
 }
 
-// Required says whose approval is needed, and how many.
+// Required says whose approval is needed, how many, and for how long it is
+// waited for. Zero times are the engine's defaults.
 type Required struct {
-	Count int
-	Roles []string
+	Count   int
+	Roles   []string
+	Expires time.Duration // from the request
+	Remind  time.Duration // from the request
 }
 
 // Open lets the operation pass.
