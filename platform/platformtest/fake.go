@@ -110,6 +110,7 @@ func (f *Fake) PlanDeploy(_ context.Context, _ platform.Target, src platform.Sou
 	return platform.Plan{Steps: []platform.Step{
 		{Name: "build", Action: "build", Args: a.raw(), Undo: "undo build", Always: true},
 		{Name: "migrate", Action: "migrate", Args: a.raw()},
+		{Name: "probe", Action: "probe", Args: a.raw()},
 		{Name: "switch", Action: "switch", Args: a.raw(), Undo: "undo switch", Always: true},
 		{Name: "verify", Action: "verify", Args: a.raw()},
 	}}, nil

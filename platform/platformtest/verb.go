@@ -65,6 +65,7 @@ var verbs = []verb{
 	{name: "build", way: Attach, effect: build},
 	{name: "undo build", undo: true, effect: unbuild},
 	{name: "migrate", effect: migrate},
+	{name: "probe", effect: probe},
 	{name: "switch", effect: turn},
 	{name: "undo switch", undo: true, effect: turnBack},
 	{name: "verify", effect: verify},
@@ -153,6 +154,13 @@ func migrate(a *app, r platform.Run, in args, _ string) (platform.Result, error)
 	}
 	a.Migrated = version(in.Source)
 	return platform.Result{Say: "1 migration"}, nil
+}
+
+func probe(a *app, r platform.Run, in args, _ string) (platform.Result, error) {
+	if a.made(r.Operation) == nil {
+		return platform.Result{}, fault.New(fault.Internal, "fake.probe", "", "Nothing was built.")
+	}
+	return platform.Result{Say: version(in.Source) + " answers"}, nil
 }
 
 func turn(a *app, r platform.Run, in args, _ string) (platform.Result, error) {
