@@ -1,0 +1,172 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"maitred/bot"
+	"maitred/chat"
+	"maitred/commands"
+	"maitred/fault"
+)
+
+// Hear commits in, and reports whether its key was known. On SQLite callers
+// share a commit, and it goes before other writes.
+func (s *Store) Hear(ctx context.Context, in chat.Inbound, secrets map[string][]byte, owner string, lease time.Duration) (bool, error) {
+	in.Secrets = nil
+	body, err := text(in)
+	if err != nil {
+		return false, s.fail("store.hear", err)
+	}
+	heard := in.At
+	if heard.IsZero() {
+		heard = time.Now()
+	}
+	key, known := clean(in.Key), false
+	insert := func(ctx context.Context, q querier) error {
+		n, err := affected(q.ExecContext(ctx, s.sql(`INSERT INTO inbound (inbound_key, heard, done, owner, boot, lease_until, operation, started, body, said)
+			VALUES ($1, $2, 0, $3, $4, @now + $5, 0, 0, $6, '') ON CONFLICT (inbound_key) DO NOTHING`),
+			key, ms(heard), owner, s.boot, lease.Milliseconds(), body))
+		known = n == 0
+		return err
+	}
+	if s.dialect.postgres && len(secrets) == 0 {
+		err = insert(ctx, s.db) // one statement is a transaction of its own
+	} else {
+		err = s.together(ctx, &s.heard, func(ctx context.Context, tx *sql.Tx) error {
+			if err := insert(ctx, tx); err != nil || known {
+				return err
+			}
+			for handle, sealed := range secrets {
+				if err := keepSecret(ctx, tx, handle, key, sealed); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return false, s.fail("store.hear", err)
+	}
+	return known, nil
+}
+
+const heardColumns = "body, done, said, operation, started, heard"
+
+// heardRow is a row and when it was heard, to sort by.
+type heardRow struct {
+	bot.Heard
+	at int64
+}
+
+func heard(r scanner) (h heardRow, err error) {
+	var body, said string
+	var done, started int
+	if err := r.Scan(&body, &done, &said, &h.Operation, &started, &h.at); err != nil {
+		return h, err
+	}
+	h.Done, h.Started = done == 1, started == 1
+	if said != "" {
+		if err := json.Unmarshal([]byte(said), &h.Said); err != nil {
+			return h, err
+		}
+	}
+	return h, json.Unmarshal([]byte(body), &h.In)
+}
+
+// Heard reads a row. Faults: Missing.
+func (s *Store) Heard(ctx context.Context, key string) (bot.Heard, error) {
+	h, err := heard(s.read().QueryRowContext(ctx, "SELECT "+heardColumns+" FROM inbound WHERE inbound_key = $1", clean(key)))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = missing("store.heard", "Say it again.", "Nothing was heard under that key.")
+	}
+	return h.Heard, s.fail("store.heard", err)
+}
+
+// Abandoned takes up, for owner, unfinished rows whose lease is over or that an
+// earlier process of the same owner left, oldest first.
+func (s *Store) Abandoned(ctx context.Context, owner string, lease time.Duration, most int) ([]bot.Heard, error) {
+	left := "done = 0 AND ((owner = $1 AND boot <> $2) OR (lease_until < @now AND boot <> $2))"
+	var some int
+	if err := s.read().QueryRowContext(ctx, s.sql("SELECT COUNT(*) FROM inbound WHERE "+left), owner, s.boot).Scan(&some); err != nil || some == 0 {
+		return nil, s.fail("store.abandoned", err)
+	}
+	var taken []heardRow
+	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		taken, err = rows(ctx, tx, s.sql(`UPDATE inbound SET owner = $1, boot = $2, lease_until = @now + $3
+			WHERE inbound_key IN (SELECT inbound_key FROM inbound WHERE `+left+` ORDER BY heard, inbound_key LIMIT $4 @skip) AND `+left+`
+			RETURNING `+heardColumns), []any{owner, s.boot, lease.Milliseconds(), limit(most)}, heard)
+		return err
+	})
+	if err != nil {
+		return nil, s.fail("store.abandoned", err)
+	}
+	slices.SortFunc(taken, func(a, b heardRow) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.In.Key, b.In.Key))
+	})
+	all := make([]bot.Heard, len(taken))
+	for i, h := range taken {
+		all[i] = h.Heard
+	}
+	return all, nil
+}
+
+// Renew keeps the leases of the unfinished rows that this process has.
+func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) error {
+	mine := "done = 0 AND owner = $1 AND boot = $2"
+	var some int
+	if err := s.read().QueryRowContext(ctx, "SELECT COUNT(*) FROM inbound WHERE "+mine, owner, s.boot).Scan(&some); err != nil || some == 0 {
+		return s.fail("store.renew", err)
+	}
+	return s.fail("store.renew", s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, s.sql("UPDATE inbound SET lease_until = @now + $3 WHERE "+mine), owner, s.boot, lease.Milliseconds())
+		return err
+	}))
+}
+
+// Answered ends a row, once, and appends the audit row with it. A row that
+// another process took up or ended is left alone, with a fault of kind Refused.
+// Secrets of a line that started nothing are wiped.
+func (s *Store) Answered(ctx context.Context, key string, said []bot.Said, operation int64, started bool, row commands.AuditRow) error {
+	words, err := text(said)
+	if err != nil {
+		return s.fail("store.answered", err)
+	}
+	key = clean(key)
+	err = s.together(ctx, &s.others, func(ctx context.Context, tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, `UPDATE inbound SET done = 1, said = $1, started = CASE WHEN started = 1 THEN 1 ELSE $2 END,
+				operation = CASE WHEN operation <> 0 AND started = 1 THEN operation WHEN $3 = 0 THEN operation ELSE $3 END
+			WHERE inbound_key = $4 AND done = 0 AND boot = $5`, words, flag(started), operation, key, s.boot))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fault.New(fault.Refused, "store.answered", "", "This line was answered elsewhere.")
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM secrets WHERE inbound = $1 AND operation = 0", key); err != nil {
+			return err
+		}
+		return appendAudit(ctx, tx, row)
+	})
+	if err != nil {
+		return s.fail("store.answered", err)
+	}
+	wake(s.audited)
+	return nil
+}
+
+// claimInbound sets the outcome of a row to the operation that it started, and
+// gives the operation its secrets.
+func claimInbound(ctx context.Context, tx *sql.Tx, key string, operation int64) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE inbound SET operation = $1, started = 1 WHERE inbound_key = $2", operation, key); err != nil {
+		return fmt.Errorf("outcome of what was heard: %w", err)
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE secrets SET operation = $1 WHERE inbound = $2", operation, key)
+	return err
+}
