@@ -57,7 +57,7 @@ func TestFakeInFiles(t *testing.T) {
 }
 
 func TestSlowFake(t *testing.T) {
-	Run(t, Subject{Open: func(t *testing.T) Stage { return stage(New(Options{Slow: 60 * time.Millisecond}), nil) }})
+	Run(t, Subject{Open: func(t *testing.T) Stage { return stage(New(Options{Slow: 45 * time.Millisecond}), nil) }})
 }
 
 func TestBareFake(t *testing.T) {
