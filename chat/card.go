@@ -1,6 +1,9 @@
 package chat
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Card is what maitred says, before a chat gives it a form. Every field is
 // optional but Text, which a notification and a screen reader use. A chat
@@ -18,6 +21,27 @@ type Card struct {
 	Mention []Person   `json:"mention,omitempty"` // who must notice: only ever in a new message
 	Channel bool       `json:"channel,omitempty"` // mention everybody in the channel
 	Text    string     `json:"text"`
+}
+
+// Map is c with every text that is shown passed through f, for redaction. The
+// lines of buttons pass too, because some chats show them.
+func (c Card) Map(f func(string) string) Card {
+	c.Title, c.Word, c.Output, c.Text = f(c.Title), f(c.Word), f(c.Output), f(c.Text)
+	c.Fields, c.Steps = slices.Clone(c.Fields), slices.Clone(c.Steps)
+	c.Notes, c.Buttons = slices.Clone(c.Notes), slices.Clone(c.Buttons)
+	for i, field := range c.Fields {
+		c.Fields[i] = Field{Label: f(field.Label), Value: f(field.Value)}
+	}
+	for i := range c.Steps {
+		c.Steps[i].Name, c.Steps[i].Say = f(c.Steps[i].Name), f(c.Steps[i].Say)
+	}
+	for i, note := range c.Notes {
+		c.Notes[i] = f(note)
+	}
+	for i, b := range c.Buttons {
+		c.Buttons[i].Label, c.Buttons[i].Line, c.Buttons[i].Confirm = f(b.Label), f(b.Line), f(b.Confirm)
+	}
+	return c
 }
 
 // Field is a short labelled value.

@@ -2,7 +2,10 @@ package chat
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"time"
 )
 
 // Door is where everything that is heard goes in.
@@ -36,11 +39,35 @@ type Sender interface {
 	Whisper(ctx context.Context, to Place, who Person, c Card, key string) error
 }
 
+// Wait is a failure of a chat that says how long to leave it alone.
+type Wait struct {
+	For time.Duration
+	Err error
+}
+
+func (w *Wait) Error() string { return fmt.Sprintf("%v (wait %s)", w.Err, w.For) }
+
+func (w *Wait) Unwrap() error { return w.Err }
+
+// Patience is how long err asks to leave the chat alone; zero when it does not
+// say.
+func Patience(err error) time.Duration {
+	var w *Wait
+	if errors.As(err, &w) {
+		return w.For
+	}
+	return 0
+}
+
 // The optional abilities of a chat, asked for by type assertion.
 type (
 	// FormOpener can ask for values privately.
 	FormOpener interface {
 		OpenForm(ctx context.Context, in Inbound, f Form) error
+	}
+	// Pacer knows how long to leave a message alone after it was edited.
+	Pacer interface {
+		Pace() time.Duration
 	}
 	// Uploader can carry a file where a card is too small.
 	Uploader interface {

@@ -9,6 +9,10 @@ import (
 	"maitred/platform/engine"
 )
 
+// Target is the app and environment that a right is asked for: an alias, so that
+// those who only ask need not know platforms.
+type Target = platform.Target
+
 // Call is who asks, from where, under which key.
 type Call struct {
 	Person  chat.Person // Who is set
