@@ -105,6 +105,38 @@ func TestScripts(t *testing.T) {
 			}
 		})
 	}
+	t.Run("work that was begun when the answer was lost is found", func(t *testing.T) {
+		f, err := run(Options{Scripts: []Script{{Step: "build", Lose: true, Early: true, Times: 1}}}, "build", t.Context())
+		if !fault.Is(err, fault.Unreachable) {
+			t.Fatalf("error %v", err)
+		}
+		p := newPlayer(t, stage(f, nil))
+		y := p.begin(f.PlanDeploy(t.Context(), ocpizza, source("v1")))
+		h, found, err := y.action("build").Find(t.Context(), y.run(0))
+		if err != nil || !found {
+			t.Fatalf("found %t, %v", found, err)
+		}
+		if _, err := y.action("build").Wait(t.Context(), y.run(0), h); err != nil || p.Starts(y.run(0).Key) != 1 {
+			t.Errorf("waited: %v; begun %d times", err, p.Starts(y.run(0).Key))
+		}
+	})
+	t.Run("a script is only for its version and its app", func(t *testing.T) {
+		for _, s := range []Script{{Version: "v2", Fail: "No."}, {App: "ocburger", Fail: "No."}, {Step: "undo switch", Fail: "No."}} {
+			if _, err := run(Options{Scripts: []Script{s}}, "switch", t.Context()); err != nil {
+				t.Errorf("%+v struck: %v", s, err)
+			}
+		}
+	})
+	t.Run("the journal tells who did what when", func(t *testing.T) {
+		f, err := run(Options{}, "switch", t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := f.Journal()[len(f.Journal())-1]
+		if last.Event != End || last.Action != "switch" || last.Operation != 101 || last.Fence != 1 || last.At.IsZero() || last.PID != os.Getpid() {
+			t.Errorf("the last entry is %+v", last)
+		}
+	})
 	t.Run("a script is used as often as it says", func(t *testing.T) {
 		f := New(Options{Scripts: []Script{{Step: "maintenance", Fail: "Not now.", Times: 2}}})
 		p := newPlayer(t, stage(f, nil))
