@@ -1,0 +1,249 @@
+package bot
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"maitred/chat"
+	"maitred/commands"
+	"maitred/fault"
+)
+
+// errTooLong is why a line is given up.
+var errTooLong = errors.New("it took too long")
+
+// result is what came of a line.
+type result struct {
+	verb    string
+	target  commands.Target
+	answer  commands.Answer
+	err     error
+	ignored bool // it was not meant for maitred after all
+}
+
+// carryOut understands, allows and runs the line of h, says what came of it, and
+// ends the row. When maitred stops meanwhile the row stays, for the next start.
+func (b *Bot) carryOut(ctx context.Context, h Heard) {
+	began := time.Now()
+	h.In.Person = b.Policy.Know(h.In.Person) // as of now: rights may have changed since it was heard
+	r := b.try(ctx, h.In)
+	if r.err != nil && b.base.Err() != nil {
+		return
+	}
+	if r.err != nil && errors.Is(context.Cause(ctx), errTooLong) && !fault.Is(r.err, fault.Refused) {
+		r.err = &fault.Error{Kind: fault.Unreachable, Op: "bot.carry-out", Err: r.err, Hint: "/queue",
+			Say: fmt.Sprintf("That took longer than %s, so I gave up on it.", b.Patience)}
+	}
+	b.metrics.took(r.verb, outcome(r.err), time.Since(began))
+	b.conclude(h.In, r)
+}
+
+// try is carryOut without the talking; a panic is a fault like any other.
+func (b *Bot) try(ctx context.Context, in chat.Inbound) (r result) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.Log.Error("command panicked", zap.String("key", in.Key), zap.Any("panic", p), zap.Stack("stack"))
+			r.err = fault.Of(fmt.Errorf("panic: %v", p))
+		}
+	}()
+	if r.err = b.Policy.Admit(in.Person); r.err != nil {
+		return r
+	}
+	call := b.call(ctx, in)
+	if in.Source == chat.Typed || in.Source == "" {
+		if bare(in.Line) && call.Subject == 0 && in.Place.Thread != "" {
+			r.ignored = true // people agreeing with each other in some other thread
+			return r
+		}
+	}
+	order, err := b.Registry.Parse(in.Line)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	r.verb = order.Verb
+	if r.target, r.err = b.Registry.Aim(ctx, call, order); r.err != nil {
+		return r
+	}
+	if r.err = b.allow(in.Person, order, r.target); r.err != nil {
+		return r
+	}
+	r.answer, r.err = b.Registry.Run(ctx, call, order)
+	return r
+}
+
+func (b *Bot) call(ctx context.Context, in chat.Inbound) commands.Call {
+	c := commands.Call{Person: in.Person, Place: in.Place, Key: in.Key, Fields: in.Fields, Source: in.Source, Now: b.Now()}
+	if in.Place.Thread != "" {
+		c.Subject, _ = b.Subject(ctx, in.Place)
+	}
+	return c
+}
+
+// allow checks the right to give an order. What is open to everybody needs none;
+// what is about everything at once needs a right without limits.
+func (b *Bot) allow(who chat.Person, o *commands.Order, t commands.Target) error {
+	if o.Open() {
+		return nil
+	}
+	if t.App == "" && wholesale[o.Verb] {
+		return b.Policy.Everywhere(who, o.Verb)
+	}
+	return b.Policy.May(who, o.Verb, t)
+}
+
+// wholesale are the verbs that, without an app, change something for all apps.
+var wholesale = map[string]bool{"freeze": true, "unfreeze": true}
+
+// conclude says what came of a line and ends its row with its audit row. It goes
+// on when maitred is told to stop: the work is done and wants to be known.
+func (b *Bot) conclude(in chat.Inbound, r result) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 30*time.Second, errTooLong)
+	defer cancel()
+	said, word, detail := b.word(in, r)
+	for i := range said {
+		said[i].Card = said[i].Card.Map(b.Redact)
+		b.deliver(ctx, in, &said[i], i)
+	}
+	row := b.record(in, r.verb, subject(r.target, r.answer.Operation), word, detail)
+	err := b.Store.Answered(ctx, in.Key, said, r.answer.Operation, r.answer.Started, row)
+	switch {
+	case fault.Is(err, fault.Refused):
+		b.Log.Info("answered elsewhere", zap.String("key", in.Key))
+	case err != nil:
+		b.Log.Error("answer not stored", zap.String("key", in.Key), zap.Error(err))
+	}
+}
+
+// word is what is said, the outcome for the audit and its detail.
+func (b *Bot) word(in chat.Inbound, r result) (said []Said, word, detail string) {
+	if r.err != nil {
+		f := b.explain(in, r)
+		s := Said{Card: commands.FaultCard(f), Private: in.Source != chat.Scheduled, Refused: true}
+		if in.Source == chat.Scheduled {
+			s.Card = aloud(s.Card, in) // nobody is there to whisper to
+		}
+		return []Said{s}, outcome(r.err), f.Say
+	}
+	a := r.answer
+	switch {
+	case r.ignored:
+		return nil, outcomeIgnored, ""
+	case a.Form != nil:
+		s := Said{Form: a.Form, Private: true, Card: a.Card}
+		if s.Card.Text == "" {
+			s.Card = chat.Card{Title: a.Form.Title, Text: a.Form.Title + ": " + fallback(a.Form.Text, "please fill in the form.")}
+		}
+		return []Said{s}, outcomeAsked, a.Form.Title
+	case a.Card.Text != "" || a.Card.Title != "":
+		said = []Said{{Card: a.Card, Private: a.Private}}
+	}
+	if a.Operation != 0 {
+		detail = fmt.Sprintf("#%d", a.Operation)
+	}
+	return said, outcomeOK, detail
+}
+
+// explain is the fault as the person reads it. What is ours to mend gets a
+// reference, under which the log has the cause. This is where faults are logged.
+func (b *Bot) explain(in chat.Inbound, r result) *fault.Error {
+	f := fault.Of(r.err)
+	fields := []zap.Field{zap.String("key", in.Key), zap.String("who", in.Person.Label()), zap.String("verb", r.verb), zap.Error(r.err)}
+	switch f.Kind {
+	case fault.Internal:
+		reference := strings.ToLower(rand.Text()[:6])
+		b.Log.Error("line failed", append(fields, zap.String("reference", reference))...)
+		told := *f
+		told.Say = fmt.Sprintf("%s The log has the cause under the reference %s.", f.Say, reference)
+		told.Hint = fallback(f.Hint, "Tell whoever runs maitred the reference; nothing else has to be done.")
+		return &told
+	case fault.Unreachable:
+		b.Log.Warn("line failed", fields...)
+	default:
+		b.Log.Debug("line refused", fields...)
+	}
+	if d := new(fault.Error); errors.As(r.err, &d) {
+		return d
+	}
+	return f
+}
+
+// aloud makes a refusal one that the person who scheduled the line notices.
+func aloud(c chat.Card, in chat.Inbound) chat.Card {
+	c.Mention = []chat.Person{in.Person}
+	c.Notes = append(c.Notes, fmt.Sprintf("A schedule of %s said: %s", in.Person.Label(), in.Line))
+	c.Text = fmt.Sprintf("A schedule of %s said %s, and: %s", in.Person.Label(), in.Line, c.Text)
+	return c
+}
+
+// deliver says s where in was said. A chat that cannot be reached is tried again
+// for a while; what still cannot be said is logged, and stored all the same.
+func (b *Bot) deliver(ctx context.Context, in chat.Inbound, s *Said, i int) {
+	sender := b.Senders[in.Place.Chat]
+	if sender == nil {
+		return // a caller who waits reads the stored answer
+	}
+	key := fmt.Sprintf("%s-said-%d", in.Key, i)
+	wait := 200 * time.Millisecond
+	for {
+		err := b.speak(ctx, sender, in, s, key)
+		if err == nil {
+			return
+		}
+		if !fault.Is(err, fault.Unreachable) || ctx.Err() != nil {
+			b.Log.Warn("answer not delivered", zap.String("key", in.Key), zap.String("chat", in.Place.Chat), zap.Error(err))
+			return
+		}
+		select {
+		case <-time.After(max(wait, chat.Patience(err))):
+		case <-ctx.Done():
+		case <-b.base.Done():
+			return
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+func (b *Bot) speak(ctx context.Context, sender chat.Sender, in chat.Inbound, s *Said, key string) error {
+	if s.Form != nil {
+		opener, ok := sender.(chat.FormOpener)
+		if ok && in.Source != chat.Scheduled && in.Source != chat.Called {
+			return opener.OpenForm(ctx, in, *s.Form)
+		}
+		s.Card, s.Refused = formless(*s.Form, ok), true
+	}
+	if s.Private && in.Person.Chat == in.Place.Chat {
+		return sender.Whisper(ctx, in.Place, in.Person, s.Card, key)
+	}
+	if s.Private {
+		return nil // somebody who is not in this chat reads the stored answer
+	}
+	_, err := sender.Post(ctx, in.Place, s.Card, key)
+	return err
+}
+
+// formless is said where a form cannot be shown.
+func formless(f chat.Form, elsewhere bool) chat.Card {
+	var labels []string
+	for _, field := range f.Fields {
+		labels = append(labels, field.Label)
+	}
+	text := fmt.Sprintf("%s needs a form (%s), and one cannot be shown here.", f.Title, strings.Join(labels, ", "))
+	if elsewhere {
+		text += fmt.Sprintf(" Type %s in the chat yourself.", f.Line)
+	}
+	return chat.Card{Title: f.Title, State: chat.Warning, Text: text}
+}
+
+func fallback(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
