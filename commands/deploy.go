@@ -1,0 +1,74 @@
+package commands
+
+import (
+	"context"
+	"strings"
+
+	"maitred/chat"
+	"maitred/fault"
+	"maitred/platform"
+)
+
+// Deploy is /deploy APP[@REF] [REF] [to ENV]: put a ref of an app live. Said
+// without an app where several can be meant, it opens a form.
+type Deploy struct {
+	Where
+	Version
+}
+
+// Version is the ref of a command that deploys.
+type Version struct {
+	Ref string `arg:"" optional:"" complete:"ref" placeholder:"REF" help:"A branch, tag or commit; the default branch when left out."`
+}
+
+// Run resolves the ref and submits.
+func (d *Deploy) Run(ctx context.Context, c Call, s Services) (Answer, error) {
+	if d.App == "" {
+		return Answer{Form: whichApp(s, "Deploy", "/deploy"), Private: true}, nil
+	}
+	src, err := d.resolve(ctx, s, d.Target())
+	if err != nil {
+		return Answer{}, err
+	}
+	return submit(ctx, c, s, platform.Deploy, d.Target(), &src, nil)
+}
+
+func (d *Deploy) asks(c Call) bool { return d.Ref == "" && mayAsk(c) }
+
+func (v *Version) fill(fields map[string]string) error {
+	if v.Ref == "" {
+		v.Ref = strings.TrimSpace(fields["ref"])
+	}
+	return nil
+}
+
+func (v *Version) resolve(ctx context.Context, s Services, t platform.Target) (platform.Source, error) {
+	src, err := s.Sources.Resolve(ctx, t, v.Ref)
+	if fault.Is(err, fault.Missing) && v.Ref != "" && fault.Of(err).Hint == "" {
+		err = &fault.Error{Kind: fault.Missing, Op: "commands.resolve", Err: err,
+			Say: fault.Of(err).Say, Hint: "/releases " + t.App}
+	}
+	return src, err
+}
+
+// mayAsk reports whether a form can be shown to whoever said the line.
+func mayAsk(c Call) bool {
+	return (c.Source == chat.Typed || c.Source == chat.Clicked || c.Source == "") && len(c.Fields) == 0
+}
+
+// whichApp asks for everything that a deploy needs.
+func whichApp(s Services, what, line string) *chat.Form {
+	known := (&Registry{services: s}).names()
+	f := &chat.Form{
+		Title: what, Line: line, Submit: what,
+		Text: what + " which app, where, and which version of it?",
+		Fields: []chat.FormField{
+			{Name: "app", Label: "App", Kind: chat.ChoiceField, Choices: known.apps, Required: true, Complete: "app"},
+			{Name: "ref", Label: "Branch, tag or commit", Kind: chat.TextField, Complete: "ref", Help: "The default branch when empty."},
+		},
+	}
+	if len(known.environments) > 1 {
+		f.Fields = append(f.Fields, chat.FormField{Name: "environment", Label: "Environment", Kind: chat.ChoiceField, Choices: known.environments, Required: true, Complete: "environment"})
+	}
+	return f
+}

@@ -1,0 +1,86 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"maitred/chat"
+	"maitred/fault"
+	"maitred/platform/engine"
+)
+
+var faultStates = map[fault.Kind]chat.State{
+	fault.Internal: chat.Bad, fault.Unreachable: chat.Bad,
+	fault.Forbidden: chat.Warning, fault.Refused: chat.Warning, fault.Busy: chat.Waiting,
+}
+
+var faultWords = map[fault.Kind]string{
+	fault.Internal: "failed", fault.Unreachable: "unreachable", fault.Forbidden: "not allowed",
+	fault.Refused: "refused", fault.Busy: "busy", fault.Invalid: "not understood",
+	fault.Missing: "not found", fault.Unsupported: "not possible",
+}
+
+// FaultCard words a failure the same way in every chat: the sentence, and the
+// next thing to type. Hints that are complete commands become buttons.
+func FaultCard(err error) chat.Card {
+	f := fault.Of(err)
+	if f == nil {
+		return chat.Card{}
+	}
+	card := chat.Card{State: faultStates[f.Kind], Word: faultWords[f.Kind], Text: sentence(f.Say)}
+	if twin := new(engine.Duplicate); errors.As(err, &twin) {
+		card.Buttons = []chat.Button{{Label: fmt.Sprintf("Show #%d", twin.ID), Line: fmt.Sprintf("/operation %d", twin.ID)}}
+		return card
+	}
+	for _, hint := range strings.Split(f.Hint, "\n") {
+		switch hint = strings.TrimSpace(hint); {
+		case hint == "":
+		case complete(hint) && len(card.Buttons) < 5:
+			card.Buttons = append(card.Buttons, chat.Button{Label: clip(hint, 60), Line: hint})
+			card.Text += " " + hint
+		default:
+			card.Notes = append(card.Notes, hint)
+			card.Text += " " + hint
+		}
+	}
+	return card
+}
+
+// complete reports whether a hint can be said as it is: it is a command, and no
+// word of it stands for something else.
+func complete(hint string) bool {
+	words, err := split(hint)
+	if err != nil || !strings.HasPrefix(hint, "/") {
+		return false
+	}
+	rest := addressed(words)
+	if len(rest) == 0 {
+		return false
+	}
+	l, args, err := find(rest)
+	if err != nil {
+		return false
+	}
+	for _, w := range args {
+		if placeholder(w.text, l) {
+			return false
+		}
+	}
+	return true
+}
+
+// placeholder reports whether text stands for something: "[to", "REF", "WHY".
+func placeholder(text string, l *leaf) bool {
+	if strings.ContainsAny(text, "[]<>…|") {
+		return true
+	}
+	for _, p := range append(append([]Param{{Shown: "APP"}, {Shown: "ENV"}, {Shown: "WHY"}, {Shown: "ID"}}, l.Args...), l.Flags...) {
+		for _, shown := range strings.Fields(p.Shown) {
+			if text == shown && text != strings.ToLower(text) {
+				return true
+			}
+		}
+	}
+	return false
+}
