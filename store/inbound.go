@@ -99,8 +99,9 @@ func (s *Store) Abandoned(ctx context.Context, owner string, lease time.Duration
 	}
 	var taken []heardRow
 	err := s.write(ctx, func(tx *sql.Tx) (err error) {
-		taken, err = rows(ctx, tx, s.sql(`UPDATE inbound SET owner = $1, boot = $2, lease_until = @now + $3
-			WHERE inbound_key IN (SELECT inbound_key FROM inbound WHERE `+left+` ORDER BY heard, inbound_key LIMIT $4 @skip) AND `+left+`
+		taken, err = rows(ctx, tx, s.sql(`WITH picked AS MATERIALIZED (SELECT inbound_key FROM inbound WHERE `+left+` ORDER BY heard, inbound_key LIMIT $4 @skip)
+			UPDATE inbound SET owner = $1, boot = $2, lease_until = @now + $3
+			WHERE inbound_key IN (SELECT inbound_key FROM picked) AND `+left+`
 			RETURNING `+heardColumns), []any{owner, s.boot, lease.Milliseconds(), limit(most)}, heard)
 		return err
 	})

@@ -15,7 +15,8 @@ import (
 )
 
 // due notes that a subject should be seen at a place at a version. There is one
-// row for each subject and place; an older wish becomes the newer one.
+// row for each subject and place; an older wish becomes the newer one. In the
+// thread of a root that was dropped nothing is shown any more.
 func due(ctx context.Context, tx *sql.Tx, d notifications.Due) error {
 	if d.Place == (chat.Place{}) {
 		return nil // nowhere to show it
@@ -24,8 +25,9 @@ func due(ctx context.Context, tx *sql.Tx, d notifications.Due) error {
 	if d.Parent != nil {
 		parent = *d.Parent
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO outbox (kind, subject, parent_kind, parent, chat, channel, thread, wanted, since)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+	_, err := tx.ExecContext(ctx, `INSERT INTO outbox (kind, subject, parent_kind, parent, chat, channel, thread, wanted, since, dropped)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+			(SELECT COALESCE(MAX(root.dropped), 0) FROM outbox root WHERE root.kind = $3 AND root.subject = $4 AND root.chat = $5 AND root.channel = $6))
 		ON CONFLICT (kind, subject, chat, channel, thread) DO UPDATE SET `+newer("excluded.wanted", "excluded.since"),
 		d.Subject.Kind, d.Subject.ID, parent.Kind, parent.ID, clean(d.Place.Chat), clean(d.Place.Channel), clean(d.Place.Thread), d.Version, ms(time.Now()))
 	return err
@@ -101,8 +103,9 @@ func (s *Store) Claim(ctx context.Context, owner string, lease time.Duration, mo
 	}
 	var taken []dueRow
 	err := s.together(ctx, &s.others, func(ctx context.Context, tx *sql.Tx) (err error) {
-		taken, err = rows(ctx, tx, s.sql(`UPDATE outbox SET owner = $1, lease_until = @now + $2
-			WHERE id IN (SELECT id FROM outbox WHERE `+ready+` ORDER BY since, id LIMIT $3 @skip) AND dropped = 0 AND lease_until < @now
+		taken, err = rows(ctx, tx, s.sql(`WITH picked AS MATERIALIZED (SELECT id FROM outbox WHERE `+ready+` ORDER BY since, id LIMIT $3 @skip)
+			UPDATE outbox SET owner = $1, lease_until = @now + $2
+			WHERE id IN (SELECT id FROM picked) AND dropped = 0 AND lease_until < @now
 			RETURNING `+dueColumns), []any{owner, lease.Milliseconds(), limit(most)}, dueOf)
 		return err
 	})
