@@ -59,14 +59,14 @@ func (d *running) deployUnder(v *visitors, live, next string, kill bool) {
 		d.t.Fatalf("the deploy of %s was not started: %+v", next, a)
 	}
 	if kill {
-		d.until(a.Operation, "running", func(o operation) bool { return o.State == "running" })
+		d.until(a.Operation, "running", func(o followed) bool { return o.State == "running" })
 		time.Sleep(rand.N(2 * time.Second)) // any moment will do
 		d.kill()
 		d.start()
 	}
-	d.until(a.Operation, "switched", func(o operation) bool { return o.step("switch") == "done" })
+	d.until(a.Operation, "switched", func(o followed) bool { return o.step("switch") == "done" })
 	v.switched(live, next)
-	if o := d.until(a.Operation, "ended", ended); o.State != "succeeded" {
+	if o := d.until(a.Operation, "ended", hasEnded); o.State != "succeeded" {
 		d.t.Fatalf("the deploy of %s ended as %s, %s\n%s", next, o.State, o.Reason, d.printed)
 	}
 }
@@ -78,7 +78,7 @@ func (d *running) breakUnder() {
 	if a.Operation == 0 {
 		d.t.Fatalf("the deploy of v1.2.0 was not started: %+v", a)
 	}
-	if o := d.until(a.Operation, "ended", ended); o.State != "failed" || !o.Undone {
+	if o := d.until(a.Operation, "ended", hasEnded); o.State != "failed" || !o.Undone {
 		d.t.Fatalf("the deploy of v1.2.0 ended as %s, undone: %t", o.State, o.Undone)
 	}
 }

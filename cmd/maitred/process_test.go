@@ -37,6 +37,7 @@ type running struct {
 	t           *testing.T
 	dir         string
 	listen, app string // addresses
+	temporary   bool   // without --dir
 	process     *exec.Cmd
 	printed     *printed
 }
@@ -100,7 +101,11 @@ func (d *running) start() time.Duration {
 		d.t.Fatal(err)
 	}
 	began := time.Now()
-	d.process = exec.Command(path, "demo", "--dir", d.dir, "--listen", d.listen, "--app-listen", d.app)
+	args := []string{"demo", "--listen", d.listen, "--app-listen", d.app}
+	if !d.temporary {
+		args = append(args, "--dir", d.dir)
+	}
+	d.process = exec.Command(path, args...)
 	d.process.Stdout, d.process.Stderr = d.printed, d.printed
 	if err := d.process.Start(); err != nil {
 		d.t.Fatal(err)
@@ -147,8 +152,8 @@ func (d *running) interrupt() int {
 	return code
 }
 
-// sayAnswer is the answer of POST /v1/say.
-type sayAnswer struct {
+// lineAnswer is the answer of POST /v1/say.
+type lineAnswer struct {
 	Operation int64 `json:"operation"`
 	Said      []struct {
 		Text    string `json:"text"`
@@ -157,7 +162,7 @@ type sayAnswer struct {
 }
 
 // say types a line as a persona.
-func (d *running) say(as, line string) sayAnswer {
+func (d *running) say(as, line string) lineAnswer {
 	d.t.Helper()
 	body, err := json.Marshal(map[string]string{"text": line, "as": as, "channel": "deploys"})
 	if err != nil {
@@ -169,15 +174,15 @@ func (d *running) say(as, line string) sayAnswer {
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
-	var a sayAnswer
+	var a lineAnswer
 	if err != nil || resp.StatusCode != http.StatusOK || json.Unmarshal(raw, &a) != nil {
 		d.t.Fatalf("%s: %s: %d %s %v", as, line, resp.StatusCode, raw, err)
 	}
 	return a
 }
 
-// operation is the answer of GET /v1/operations/{id}.
-type operation struct {
+// followed is the answer of GET /v1/operations/{id}.
+type followed struct {
 	ID     int64  `json:"id"`
 	State  string `json:"state"`
 	Reason string `json:"reason"`
@@ -188,7 +193,7 @@ type operation struct {
 	} `json:"steps"`
 }
 
-func (o operation) step(name string) string {
+func (o followed) step(name string) string {
 	for _, s := range o.Steps {
 		if s.Name == name {
 			return s.State
@@ -198,7 +203,7 @@ func (o operation) step(name string) string {
 }
 
 // look reads an operation; an error is none while maitred is down.
-func (d *running) look(ctx context.Context, id int64) (o operation, err error) {
+func (d *running) look(ctx context.Context, id int64) (o followed, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/v1/operations/%d", d.listen, id), nil)
 	if err != nil {
 		return o, err
@@ -215,9 +220,9 @@ func (d *running) look(ctx context.Context, id int64) (o operation, err error) {
 }
 
 // until follows an operation until is says so.
-func (d *running) until(id int64, what string, is func(operation) bool) operation {
+func (d *running) until(id int64, what string, is func(followed) bool) followed {
 	d.t.Helper()
-	var o operation
+	var o followed
 	var err error
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if o, err = d.look(d.t.Context(), id); err == nil && is(o) {
@@ -228,6 +233,6 @@ func (d *running) until(id int64, what string, is func(operation) bool) operatio
 	return o
 }
 
-func ended(o operation) bool {
+func hasEnded(o followed) bool {
 	return o.State == "succeeded" || o.State == "failed" || o.State == "cancelled"
 }
