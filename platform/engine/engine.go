@@ -73,6 +73,7 @@ type Engine struct {
 	lines    map[platform.Target]*sync.Mutex // one walk along a line at a time
 	stopping atomic.Bool
 	renewed  atomic.Int64  // when the lease was last renewed, in Unix nanoseconds
+	started  chan struct{} // closed when Run takes work
 	stopped  chan struct{} // closed when nothing may be written any more
 	wake     chan struct{} // the sweeper looks at once
 	work     sync.WaitGroup
@@ -107,6 +108,7 @@ func New(c Config) (*Engine, error) {
 		metrics: newMetrics(c.Metrics),
 		runners: map[int64]*runner{},
 		lines:   map[platform.Target]*sync.Mutex{},
+		started: make(chan struct{}),
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 	}
@@ -138,6 +140,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.queue.launch(); err != nil {
 		return ended(ctx, err)
 	}
+	close(e.started)
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { e.heartbeat(loops, lost) })
