@@ -99,25 +99,13 @@ func (v *ConfigSet) Run(ctx context.Context, c Call, s Services) (Answer, error)
 }
 
 // refuse stops a line that carries a value before any of it is repeated in an
-// error, in a hint, or anywhere else.
-func (v *ConfigSet) refuse(words []word) error {
-	var plain []string
-	for i := 0; i < len(words); i++ {
-		if toFlag.MatchString(words[i].text) {
-			if !strings.Contains(words[i].text, "=") {
-				i++
-			}
-			continue
-		}
-		if strings.Contains(words[i].text, "=") {
-			return leaked()
-		}
-		if slot := strings.ToLower(words[i].text); (slot == "to" || slot == "in" || slot == "on") && i+2 == len(words) {
-			break // to ENV at the end
-		}
-		plain = append(plain, words[i].text)
+// error, in a hint, or anywhere else. It asks the same question as Sensitive.
+func (v *ConfigSet) refuse(words []word, known names) error {
+	var pieces []string
+	for _, w := range words {
+		pieces = append(pieces, " "+w.text)
 	}
-	if len(plain) > 2 || len(plain) == 2 && variable.MatchString(plain[0]) && !variable.MatchString(plain[1]) {
+	if text := strings.Join(pieces, ""); scrub(pieces, known) != text || strings.Contains(text, redacted) {
 		return leaked()
 	}
 	return nil

@@ -68,12 +68,13 @@ func (r *Registry) Parse(line string) (*Order, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strict, ok := reflect.New(l.kind).Interface().(interface{ refuse([]word) error }); ok {
-		if err := strict.refuse(rest); err != nil {
+	known := r.names()
+	if strict, ok := reflect.New(l.kind).Interface().(interface{ refuse([]word, names) error }); ok {
+		if err := strict.refuse(rest, known); err != nil {
 			return nil, err
 		}
 	}
-	a, err := arrange(l, rest, r.names())
+	a, err := arrange(l, rest, known)
 	if err != nil {
 		return nil, err
 	}

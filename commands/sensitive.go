@@ -2,36 +2,66 @@ package commands
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// The words of "config set" as people type and mistype them, and what may stand
-// before them.
-var (
-	setting    = regexp.MustCompile(`(?is)^(\W*(?:@?maitred[:,]?\s+)?/?config\s+set\b)(.*)$`)
-	configured = regexp.MustCompile(`(?is)^\W*(?:@?maitred[:,]?\s+)?/?config\b`)
-	assignment = regexp.MustCompile(`(?s)^(.*?\b[A-Za-z_][A-Za-z0-9_]*\s*=\s*)(.+)$`)
-	variable   = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
-	toFlag     = regexp.MustCompile(`^--(to|in|on|env|environment)(=.*)?$`)
-)
-
+// redacted stands where a value was.
 const redacted = "[redacted]"
 
+var (
+	assignment  = regexp.MustCompile(`(?s)^(.*?\b[A-Za-z_][A-Za-z0-9_]*\s*=\s*)(.+)$`)
+	variable    = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+	placeOption = regexp.MustCompile(`^--(to|in|on|env|environment)(=.*)?$`)
+)
+
+// usual are environments by the names that people give them. "to production"
+// behind a variable's name is a place; "to hunter2" is a secret.
+var usual = []string{
+	"production", "prod", "live", "staging", "stage", "preview", "preprod", "review",
+	"test", "testing", "qa", "demo", "sandbox", "dev", "development", "local",
+}
+
 // Sensitive is line as it may be stored: a value that somebody typed after
-// "/config set" is taken out, however it was spelled. A line that carries no
-// value comes back as it is. It errs on the side of taking out too much, and
-// never touches a line of a command that is carried out as it was typed.
-func Sensitive(line string) string {
-	if m := setting.FindStringSubmatch(line); m != nil {
-		return m[1] + settingWords(m[2])
+// "/config set", however it is spelled, is taken out. It errs on the side of
+// taking out too much, and leaves every line alone that is carried out as it was
+// typed. A Registry knows the configured names, and errs less.
+func Sensitive(line string) string { return sensitive(line, names{}) }
+
+// Sensitive is line as it may be stored; see the function of that name.
+func (r *Registry) Sensitive(line string) string { return sensitive(line, r.names()) }
+
+func sensitive(line string, known names) string {
+	pieces := spaced(line)
+	at := settingAt(pieces)
+	switch {
+	case at > 0:
+		return strings.Join(pieces[:at], "") + scrub(pieces[at:], known)
+	case understood(line):
+		return line
 	}
-	if m := assignment.FindStringSubmatch(line); m != nil && (configured.MatchString(line) || !understood(line)) {
+	if m := assignment.FindStringSubmatch(line); m != nil {
 		return m[1] + redacted
 	}
 	return line
 }
 
-// understood reports whether line begins with a command.
+// settingAt is the index behind "config set", or 0 when line does not say so.
+func settingAt(pieces []string) int {
+	bare := func(i int) string { return strings.ToLower(strings.Trim(pieces[i], " \t\r\n/\"'@:,")) }
+	for i := 0; i+1 < len(pieces) && i < 4; i++ {
+		switch first := bare(i); {
+		case first == "config" && bare(i+1) == "set":
+			return i + 2
+		case first != "" && first != "maitred":
+			return 0
+		}
+	}
+	return 0
+}
+
+// understood reports whether line begins with a command, which then is not
+// "config set".
 func understood(line string) bool {
 	words, err := split(line)
 	if err != nil {
@@ -45,41 +75,61 @@ func understood(line string) bool {
 	return err == nil
 }
 
-// settingWords keeps the app, the name and --to ENV of what follows "config set".
-func settingWords(rest string) string {
+// scrub keeps the app, the name and the environment of what follows "config
+// set"; everything from the first other word on is a value.
+func scrub(pieces []string, known names) string {
 	var out strings.Builder
-	named, words, gone := false, 0, false
-	keepNext := false
-	for _, piece := range pieces(rest) {
-		w := strings.TrimSpace(piece)
-		name, value, assigned := strings.Cut(w, "=")
+	var plain []string
+	for i := 0; i < len(pieces); i++ {
+		w := strings.TrimSpace(pieces[i])
+		name, _, assigned := strings.Cut(w, "=")
 		switch {
 		case w == "":
-			out.WriteString(piece)
-			continue
-		case keepNext, !named && w == "--", toFlag.MatchString(w) && !gone:
-			keepNext = !keepNext && toFlag.MatchString(w) && !strings.Contains(w, "=")
-		case gone:
-			continue
-		case assigned && (value != "" || name != ""):
-			out.WriteString(strings.Replace(piece, w, name+"="+redacted, 1))
-			gone = true
-			continue
-		case !named && words == 0, !named && words == 1 && variable.MatchString(strings.Trim(w, `"'`)):
-			named = words == 1 || variable.MatchString(strings.Trim(w, `"'`))
-			words++
+			out.WriteString(pieces[i])
+		case placeOption.MatchString(w):
+			out.WriteString(pieces[i])
+			if !assigned && i+1 < len(pieces) {
+				i++
+				out.WriteString(pieces[i])
+			}
+		case assigned:
+			out.WriteString(blanks(pieces[i]) + name + "=" + redacted)
+			return out.String()
+		case joins(w) && i+1 < len(pieces) && place(strings.TrimSpace(pieces[i+1]), known):
+			out.WriteString(pieces[i] + pieces[i+1])
+			i++
+		case len(plain) == 0, len(plain) == 1 && follows(w, plain[0], known):
+			plain = append(plain, w)
+			out.WriteString(pieces[i])
 		default:
-			out.WriteString(strings.Replace(piece, w, redacted, 1))
-			gone = true
-			continue
+			out.WriteString(blanks(pieces[i]) + redacted)
+			return out.String()
 		}
-		out.WriteString(piece)
 	}
 	return out.String()
 }
 
-// pieces are the words of text, each with the blanks before it.
-func pieces(text string) []string {
+// follows reports whether w can be the name of a variable behind an app. The
+// name of an app that nobody knows is taken for that of a variable, unless what
+// follows is written as names of variables are.
+func follows(w, first string, known names) bool {
+	if _, app := fold(first, known.apps); app {
+		return validName.MatchString(w)
+	}
+	return !variable.MatchString(first) && variable.MatchString(w)
+}
+
+func place(w string, known names) bool {
+	_, configured := fold(w, known.environments)
+	return configured || slices.Contains(usual, strings.ToLower(w))
+}
+
+func joins(w string) bool { return slices.Contains([]string{"to", "in", "on"}, strings.ToLower(w)) }
+
+func blanks(piece string) string { return piece[:len(piece)-len(strings.TrimLeft(piece, " \t\r\n"))] }
+
+// spaced are the words of text, each with the blanks before it.
+func spaced(text string) []string {
 	var out []string
 	begin, inWord := 0, false
 	for i, r := range text {
