@@ -7,6 +7,8 @@ package config
 import (
 	"time"
 
+	"maitred/bot"
+	"maitred/platform"
 	"maitred/platform/engine"
 	"maitred/platform/host"
 )
@@ -29,11 +31,11 @@ type Config struct {
 	Keys string `yaml:"keys,omitempty"`
 
 	// People are the humans who may say something, by the name that maitred calls them.
-	People Named[Person] `yaml:"people,omitempty"`
+	People Named[bot.Member] `yaml:"people,omitempty"`
 	// Services are programs that may say something. They never approve.
-	Services Named[Service] `yaml:"services,omitempty"`
+	Services Named[bot.Service] `yaml:"services,omitempty"`
 	// Roles say what their holders may do, and where.
-	Roles Named[Role] `yaml:"roles,omitempty"`
+	Roles Named[bot.Role] `yaml:"roles,omitempty"`
 	// Approvals say whose agreement an operation needs. The first that matches decides.
 	Approvals []engine.ApprovalRule `yaml:"approvals,omitempty"`
 	// Windows are when deploys may start. A target without one is always open.
@@ -49,40 +51,6 @@ type Config struct {
 
 	path string
 	refs []reference // every secret reference of the file
-}
-
-// Person is a human.
-type Person struct {
-	// Name is how the person is called in full.
-	Name string `yaml:"name,omitempty"`
-	// Roles are the roles that the person holds.
-	Roles []string `yaml:"roles,omitempty"`
-	// Zone is the person's IANA time zone: Europe/Paris.
-	Zone string `yaml:"zone,omitempty"`
-	// Chats are the person's ids: the name of a chat, and the id there.
-	Chats map[string]string `yaml:"chats,omitempty"`
-	// TokenSHA256 is the hash of a token for /v1, as maitred token prints it.
-	TokenSHA256 string `yaml:"token_sha256,omitempty"`
-}
-
-// Service is a program with a token, such as a continuous integration server.
-type Service struct {
-	// Roles are the roles that the service holds.
-	Roles []string `yaml:"roles,omitempty"`
-	// TokenSHA256 is the hash of its token for /v1, as maitred token prints it.
-	TokenSHA256 string `yaml:"token_sha256"`
-}
-
-// Role is what its holders may do.
-type Role struct {
-	// May are commands: deploy, backup (and all that begins with it), backup capture, or * for all.
-	May []string `yaml:"may"`
-	// Apps limits the role to some apps; left out, it holds for all.
-	Apps []string `yaml:"apps,omitempty"`
-	// Environments limits the role to some environments; left out, it holds for all.
-	Environments []string `yaml:"environments,omitempty"`
-	// TrustedGroups are groups of a chat whose members hold the role, as CHAT/GROUP-ID. Whoever may change such a group can grant the role.
-	TrustedGroups []string `yaml:"trusted_groups,omitempty"`
 }
 
 // Channel is a channel of a chat.
@@ -145,3 +113,25 @@ var Providers = []string{"host"}
 
 // Path is the file that c was read from.
 func (c *Config) Path() string { return c.path }
+
+// Rules are the people, services and roles, as the door reads them.
+func (c *Config) Rules() bot.Rules {
+	return bot.Rules{People: byName(c.People), Services: byName(c.Services), Roles: byName(c.Roles)}
+}
+
+// Gates are the approvals, windows and protected apps, as the engine reads them.
+func (c *Config) Gates() engine.Rules {
+	rules := engine.Rules{Approvals: c.Approvals, Windows: c.Windows}
+	for _, app := range c.Own.Apps {
+		rules.Own = append(rules.Own, platform.Target{App: app})
+	}
+	return rules
+}
+
+func byName[T any](n Named[T]) map[string]T {
+	all := make(map[string]T, len(n))
+	for name, value := range n.All() {
+		all[name] = value
+	}
+	return all
+}

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -117,25 +118,32 @@ func (d *decoder) people(c *Config) {
 		if _, err := time.LoadLocation(p.Zone); err != nil {
 			d.where("For example Europe/Paris.", "There is no time zone %q.", []any{clip(p.Zone)}, "people", name, "zone")
 		}
-		for chat, id := range p.Chats {
-			if !d.known(Chats, "", "chat", chat, "people", name, "chats", chat) {
-				continue
-			}
-			if other, taken := ids[chat+"/"+id]; taken {
-				d.where("An id belongs to one person.", "%s is %s in %s already.", []any{other, clip(id), chat}, "people", name, "chats", chat)
-			}
-			ids[chat+"/"+id] = name
-		}
+		d.ids(p.Chats, ids, "people", name)
 		d.token(p.TokenSHA256, tokens, "people", name, "token_sha256")
 	}
 	for name, s := range c.Services.All() {
 		d.holder(c, name, s.Roles, "services")
+		d.ids(s.Chats, ids, "services", name)
 		if _, taken := c.People.Get(name); taken {
 			d.where("Give the service another name.", "%s is a person already.", []any{name}, "services", name)
 		}
 		if d.needs(s.TokenSHA256, "services", name, "token_sha256") {
 			d.token(s.TokenSHA256, tokens, "services", name, "token_sha256")
 		}
+	}
+}
+
+// ids are whom the chats know somebody as; each belongs to one.
+func (d *decoder) ids(chats map[string]string, seen map[string]string, section, name string) {
+	for _, chat := range slices.Sorted(maps.Keys(chats)) {
+		id := chats[chat]
+		if !d.known(Chats, "", "chat", chat, section, name, "chats", chat) {
+			continue
+		}
+		if other, taken := seen[chat+"/"+id]; taken {
+			d.where("An id belongs to one.", "%s is %s in %s already.", []any{other, clip(id), chat}, section, name, "chats", chat)
+		}
+		seen[chat+"/"+id] = name
 	}
 }
 
@@ -165,14 +173,11 @@ func (d *decoder) roles(c *Config) {
 			d.where("For example may: [deploy, backup].", "The role %s may do nothing.", []any{name}, "roles", name)
 		}
 		for i, pattern := range role.May {
-			d.verb(Verbs(), pattern, "roles", name, "may", strconv.Itoa(i))
+			d.verb(verbs(), pattern, "roles", name, "may", strconv.Itoa(i))
 		}
 		d.scope(c, role.Apps, role.Environments, "roles", name)
-		for i, group := range role.TrustedGroups {
-			chat, id, _ := strings.Cut(group, "/")
-			if d.known(Chats, "", "chat", chat, "roles", name, "trusted_groups", strconv.Itoa(i)) && id == "" {
-				d.where("Write it as CHAT/GROUP-ID.", "%q names no group.", []any{clip(group)}, "roles", name, "trusted_groups", strconv.Itoa(i))
-			}
+		for chat := range role.Groups {
+			d.known(Chats, "", "chat", chat, "roles", name, "groups", chat)
 		}
 	}
 }
@@ -216,7 +221,7 @@ func (d *decoder) approvals(c *Config) {
 			d.where("For example for: [deploy].", "This rule is for no command.", nil, "approvals", n)
 		}
 		for j, verb := range rule.Verbs {
-			d.verb(operationVerbs(), verb, "approvals", n, "for", strconv.Itoa(j))
+			d.verb(operationverbs(), verb, "approvals", n, "for", strconv.Itoa(j))
 		}
 		d.scope(c, rule.Apps, rule.Environments, "approvals", n)
 		for j, role := range rule.Unless {
@@ -244,7 +249,7 @@ func (d *decoder) approvers(c *Config, rule engine.ApprovalRule, n string) {
 	}
 	groups, holders := false, 0
 	for name, role := range c.Roles.All() {
-		groups = groups || slices.Contains(rule.Roles, name) && len(role.TrustedGroups) > 0
+		groups = groups || slices.Contains(rule.Roles, name) && len(role.Groups) > 0
 	}
 	for _, p := range c.People.All() {
 		if slices.ContainsFunc(p.Roles, func(r string) bool { return slices.Contains(rule.Roles, r) }) {
@@ -258,7 +263,7 @@ func (d *decoder) approvers(c *Config, rule engine.ApprovalRule, n string) {
 }
 
 // operationVerbs are the commands that an approval can be asked for.
-func operationVerbs() []string {
+func operationverbs() []string {
 	kinds := []platform.Kind{platform.Deploy, platform.Rollback, platform.Update, platform.Restore, platform.Capture, platform.Maintain,
 		platform.Start, platform.Stop, platform.Restart, platform.Scale, platform.RunCommand, platform.SetConfig, platform.UnsetConfig}
 	verbs := make([]string, len(kinds))
