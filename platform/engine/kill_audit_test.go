@@ -15,7 +15,7 @@ import (
 // audit compares the journal of the platform, which is what really happened,
 // with what the store says.
 type audit struct {
-	t       *testing.T
+	t       testing.TB
 	journal []platformtest.Entry
 	byOp    map[int64][]platformtest.Entry
 	kinds   map[int64]platform.Kind
@@ -23,7 +23,7 @@ type audit struct {
 	begun, again, settled, reran, twice, overlapping int
 }
 
-func newAudit(t *testing.T, journal []platformtest.Entry) *audit {
+func newAudit(t testing.TB, journal []platformtest.Entry) *audit {
 	a := &audit{t: t, journal: journal, byOp: map[int64][]platformtest.Entry{}, kinds: map[int64]platform.Kind{}}
 	for _, entry := range journal {
 		a.byOp[entry.Operation] = append(a.byOp[entry.Operation], entry)

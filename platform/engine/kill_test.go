@@ -61,7 +61,7 @@ func TestKill(t *testing.T) {
 
 // kitchen runs servers and kills them.
 type kitchen struct {
-	t     *testing.T
+	t     testing.TB
 	order order
 	opts  store.Options
 
@@ -72,7 +72,7 @@ type kitchen struct {
 	next     int
 }
 
-func newKitchen(t *testing.T, p storetest.Place, replicas int) *kitchen {
+func newKitchen(t testing.TB, p storetest.Place, replicas int) *kitchen {
 	k := &kitchen{t: t, running: map[string]*exec.Cmd{}, news: make(chan struct{}, 1), opts: p.Options}
 	k.order = order{Dir: t.TempDir(), URL: p.Options.URL, Lease: 2 * time.Second, Depth: 4 * (1 + replicas), Slow: 8 * time.Millisecond}
 	if !p.Postgres() {
