@@ -137,9 +137,10 @@ func (m *Mirrors) download(ctx context.Context, u *url.URL, file string) error {
 
 // Export writes the tree of src below dir, which must not exist yet and is not
 // there when Export fails. Modes are ours: 0750 for directories and programs,
-// 0640 for files. Faults: Missing (the commit is gone), Invalid, Refused (the
-// disk is full), Unreachable.
-func (m *Mirrors) Export(ctx context.Context, src platform.Source, dir string) (s Summary, err error) {
+// 0640 for files. Room, unless nil, may refuse what is about to be written.
+// Faults: Missing (the commit is gone), Invalid, Refused (the disk is full),
+// Unreachable.
+func (m *Mirrors) Export(ctx context.Context, src platform.Source, dir string, room func(Summary) error) (s Summary, err error) {
 	if err := os.Mkdir(dir, 0o750); err != nil {
 		return s, local(err, dir)
 	}
@@ -155,6 +156,11 @@ func (m *Mirrors) Export(ctx context.Context, src platform.Source, dir string) (
 	if err := pass(func(r io.Reader, t *tree) error { return t.check(r) }, t); err != nil {
 		return s, err
 	}
+	if room != nil {
+		if err := room(t.summary); err != nil {
+			return s, err
+		}
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return s, local(err, dir)
@@ -164,13 +170,6 @@ func (m *Mirrors) Export(ctx context.Context, src platform.Source, dir string) (
 	// been changed in between.
 	err = pass(func(r io.Reader, again *tree) error { return again.unpack(ctx, r, root) }, newTree(Fair, nil))
 	return t.summary, local(err, dir)
-}
-
-// Size is how many bytes the tree of src takes.
-func (m *Mirrors) Size(ctx context.Context, src platform.Source) (int64, error) {
-	t := newTree(Fair, nil)
-	err := m.stream(ctx, src, t.check)
-	return t.summary.Bytes, err
 }
 
 // stream passes the tar stream of src to use.
