@@ -70,7 +70,11 @@ func (d *decoder) needs(value string, path ...string) bool {
 	if value != "" || d.unread(path...) {
 		return true
 	}
-	d.where("", "%s is missing.", []any{strings.Join(path[max(0, len(path)-2):], " of ")}, path...)
+	name := path[len(path)-1]
+	if of := path[len(path)-2]; !isNumber(of) {
+		name += " of " + of
+	}
+	d.where("", "%s is missing.", []any{name}, path...)
 	return false
 }
 
