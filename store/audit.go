@@ -31,7 +31,6 @@ func auditRow(r scanner) (a commands.AuditRow, err error) {
 // AppendAudit appends a row.
 func (s *Store) AppendAudit(ctx context.Context, row commands.AuditRow) error {
 	err := s.together(ctx, &s.others, func(ctx context.Context, tx *sql.Tx) error { return appendAudit(ctx, tx, row) })
-	wake(s.audited)
 	return s.fail("store.append-audit", err)
 }
 

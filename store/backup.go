@@ -29,7 +29,7 @@ func Backup(ctx context.Context, o Options, file string) error {
 	s := &Store{opts: o}
 	source := filepath.Join(o.Dir, fileName)
 	if _, err := os.Stat(source); err != nil {
-		return &fault.Error{Kind: fault.Missing, Op: "store.backup", Say: fmt.Sprintf("There is no store in %s.", o.Dir), Hint: "Name the data_dir of maitred.yml.", Err: err}
+		return noStore(o.Dir, err)
 	}
 	copied, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrExist) {

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"syscall"
 
@@ -83,7 +85,8 @@ func answered(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		var lost *pgconn.ConnectError
-		return !errors.As(err, &lost) && !pgconn.Timeout(err) && !isNet(err)
+		gone := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn)
+		return !errors.As(err, &lost) && !pgconn.Timeout(err) && !isNet(err) && !gone
 	}
 	switch pg.Code[:2] {
 	case "08", "57", "28", "3D": // connection, shutting down, not let in, no such database

@@ -24,15 +24,11 @@ func (s *Store) Hear(ctx context.Context, in chat.Inbound, secrets map[string][]
 	if err != nil {
 		return false, s.fail("store.hear", err)
 	}
-	heard := in.At
-	if heard.IsZero() {
-		heard = time.Now()
-	}
 	key, known := clean(in.Key), false
 	insert := func(ctx context.Context, q querier) error {
 		n, err := affected(q.ExecContext(ctx, s.sql(`INSERT INTO inbound (inbound_key, heard, done, owner, boot, lease_until, operation, started, body, said)
 			VALUES ($1, $2, 0, $3, $4, @now + $5, 0, 0, $6, '') ON CONFLICT (inbound_key) DO NOTHING`),
-			key, ms(heard), owner, s.boot, lease.Milliseconds(), body))
+			key, ms(time.Now()), owner, s.boot, lease.Milliseconds(), body))
 		known = n == 0
 		return err
 	}
@@ -155,11 +151,7 @@ func (s *Store) Answered(ctx context.Context, key string, said []bot.Said, opera
 		}
 		return appendAudit(ctx, tx, row)
 	})
-	if err != nil {
-		return s.fail("store.answered", err)
-	}
-	wake(s.audited)
-	return nil
+	return s.fail("store.answered", err)
 }
 
 // claimInbound sets the outcome of a row to the operation that it started, and

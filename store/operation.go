@@ -33,7 +33,6 @@ func (s *Store) Update(ctx context.Context, t platform.Target, fn func(tx engine
 		return s.fail("store.update", err)
 	}
 	wake(s.changed)
-	wake(s.audited)
 	return nil
 }
 
@@ -182,6 +181,9 @@ func (t *targetTx) Save(ctx context.Context, op *platform.Operation) error {
 	}
 	if stored != op.Version {
 		return engine.ErrChanged
+	}
+	if op.State.Ended() && op.Ended.IsZero() {
+		op.Ended = time.Now().UTC() // retention goes by it
 	}
 	next := *op
 	next.Version++

@@ -41,13 +41,7 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-link.C:
-			select {
-			case <-s.audited:
-			default:
-				continue // nothing was appended here
-			}
 			if _, err := s.Chain(ctx); err != nil && ctx.Err() == nil {
-				wake(s.audited)
 				s.log.Warn("audit not linked", zap.Error(err))
 			}
 		case <-sweep.C:

@@ -28,8 +28,7 @@ const (
 
 // openSQLite opens the file in the directory, alone.
 func (s *Store) openSQLite(ctx context.Context) error {
-	s.dialect = dialect{tokens: strings.NewReplacer(
-		"@now", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "@lock", "", "@skip", "")}
+	s.dialect = sqliteDialect()
 	dir := s.opts.Dir
 	if dir == "" {
 		return fault.New(fault.Invalid, "store.open", "Set data_dir in maitred.yml.", "The store has no directory.")
@@ -69,6 +68,34 @@ func (s *Store) openSQLite(ctx context.Context) error {
 		return s.check(ctx, s.db)
 	}
 	return nil
+}
+
+// openReadOnly opens the file for reads alone, beside whoever writes it.
+func (s *Store) openReadOnly(ctx context.Context) error {
+	s.dialect = sqliteDialect()
+	file := s.where()
+	if _, err := os.Stat(file); err != nil {
+		return noStore(s.opts.Dir, err)
+	}
+	var err error
+	// Not mode=ro: without the help files of a running maitred SQLite has to make
+	// them, and removes them again.
+	if s.reads, err = sql.Open("sqlite", dsn(file, "rw", "query_only(1)")); err != nil {
+		return err
+	}
+	return s.reads.PingContext(ctx)
+}
+
+func sqliteDialect() dialect {
+	return dialect{tokens: strings.NewReplacer("@now", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "@lock", "", "@skip", "")}
+}
+
+// noStore words a directory without a store.
+func noStore(dir string, err error) error {
+	return &fault.Error{
+		Kind: fault.Missing, Op: "store.open", Say: fmt.Sprintf("There is no store in %s.", dir),
+		Hint: "Name the data_dir of maitred.yml.", Err: err,
+	}
 }
 
 // check reads the whole file for damage.

@@ -237,3 +237,22 @@ func TestSettings(t *testing.T) {
 		t.Error("there is a pool")
 	}
 }
+
+// TestVerifyBeside verifies the audit while a maitred has the directory, and
+// after it is gone.
+func TestVerifyBeside(t *testing.T) {
+	p := storetest.SQLite(t)
+	s := p.Open(t)
+	must(t, s.AppendAudit(ctx, commands.AuditRow{Person: chat.Person{Who: "ann"}, Verb: "status"}))
+	_, err := s.Chain(ctx)
+	must(t, err)
+	for _, when := range []string{"beside a maitred", "alone"} {
+		report, err := store.VerifyAudit(ctx, p.Options)
+		if err != nil || !report.Good() || report.Linked != 1 {
+			t.Errorf("%s: %+v, %v", when, report, err)
+		}
+		must(t, s.Close())
+	}
+	_, err = store.VerifyAudit(ctx, store.Options{Dir: t.TempDir()})
+	wants(t, err, fault.Missing, "no store")
+}

@@ -71,7 +71,6 @@ type Store struct {
 	others group // commits of the other small writes
 
 	changed chan struct{} // something may be due in a chat
-	audited chan struct{} // a row may want to be linked
 }
 
 // dialect is everything in which the two databases differ at run time.
@@ -92,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		opts: o, log: o.Log, boot: rand.Text(),
-		changed: make(chan struct{}, 1), audited: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1),
 	}
 	open := s.openSQLite
 	if o.URL != "" {

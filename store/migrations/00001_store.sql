@@ -36,7 +36,8 @@ CREATE TABLE operations (
 );
 CREATE UNIQUE INDEX operations_one_exclusive ON operations (app, environment)
 	WHERE exclusive = 1 AND state IN ('running', 'undoing', 'unknown');
-CREATE INDEX operations_live ON operations (app, environment, id) WHERE live = 1;
+CREATE INDEX operations_live ON operations (live, id);
+CREATE INDEX operations_line ON operations (app, environment, live);
 CREATE INDEX operations_target ON operations (app, environment, id);
 CREATE INDEX operations_target_kind ON operations (app, environment, kind, id);
 CREATE INDEX operations_requester ON operations (requester, id);
