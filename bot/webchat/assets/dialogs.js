@@ -19,7 +19,7 @@ export function confirmed(button) {
   const yes = dialog.querySelector("#confirm-yes");
   dialog.querySelector("#confirm-text").textContent = button.dataset.confirm;
   dialog.querySelector("#confirm-line").textContent = button.dataset.line;
-  yes.textContent = button.textContent;
+  yes.textContent = `Yes, ${button.textContent[0].toLowerCase()}${button.textContent.slice(1)}`;
   yes.className = button.classList.contains("danger") ? "danger" : "primary";
   dialog.returnValue = "";
   dialog.showModal();

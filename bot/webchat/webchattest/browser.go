@@ -149,6 +149,8 @@ func (b *Browser) Picture(name string) {
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
 	defer cancel()
+	settled := `document.getAnimations().every((a) => a.playState !== "running" || a.effect.getTiming().iterations === Infinity)`
+	_, _ = chromedp.Run(ctx, chromedp.Poll[bool](settled, chromedp.WithPollingTimeout(2*time.Second))) // a blurred picture is better than none
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(name, "/", "-")+".png"), png, 0o644)
