@@ -153,7 +153,10 @@ func (e *Engine) start(ctx context.Context, op platform.Operation) (bool, error)
 		}
 		if closed != nil {
 			after = cur
-			return e.end(ctx, tx, &after, platform.Cancelled, closed.reason, closed.say)
+			if err := e.end(ctx, tx, &after, platform.Cancelled, closed.reason, closed.say); err != nil {
+				return err
+			}
+			return tx.Audit(ctx, cur.Place, cur.Kind.Verb(), fmt.Sprintf("#%d", cur.ID), "refused", closed.say)
 		}
 		cur.Plan, cur.Previous = fresh.Plan, fresh.Previous
 		for _, w := range fresh.Warnings {

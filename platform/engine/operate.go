@@ -309,7 +309,10 @@ func (r *runner) wonder(rec platform.StepRecord) outcome {
 func (r *runner) finish(fn func(tx Tx, op *platform.Operation) error) outcome {
 	out := r.move(func(tx Tx, op *platform.Operation) error {
 		r.gather(op)
-		return fn(tx, op)
+		if err := fn(tx, op); err != nil {
+			return err
+		}
+		return tx.Audit(context.WithoutCancel(r.ctx), op.Place, op.Kind.Verb(), fmt.Sprintf("#%d", op.ID), string(op.State), op.Message)
 	})
 	if out == done {
 		r.e.metrics.ended(r.op)

@@ -68,5 +68,13 @@ func page(ctx context.Context, p platform.Provider, r Request) (up, down platfor
 		return up, down, err
 	}
 	down, err = able.PlanMaintenance(ctx, r.Target, false, "")
-	return up, down, err
+	return called(up, "maintenance on"), called(down, "maintenance off"), err
+}
+
+// called names the step of a plan that has only one.
+func called(p platform.Plan, name string) platform.Plan {
+	if len(p.Steps) == 1 {
+		p.Steps[0].Name = name
+	}
+	return p
 }
