@@ -65,8 +65,12 @@ type ID int64
 
 var _ encoding.TextUnmarshaler = (*ID)(nil)
 
-// UnmarshalText reads "214" or "#214".
+// UnmarshalText reads "214" or "#214"; nothing is the one that is talked about.
 func (id *ID) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*id = 0
+		return nil
+	}
 	n, err := strconv.ParseInt(strings.TrimPrefix(string(text), "#"), 10, 64)
 	if err != nil || n < 0 {
 		return invalid("/queue", "“%s” is not the number of an operation.", text)
