@@ -125,7 +125,7 @@ func (p *demoPlace) page() *webchat.Options {
 	return &webchat.Options{
 		Channels: []webchat.Channel{
 			{ID: "deploys", Topic: "What goes live, and who let it", Try: []string{
-				"/deploy ocpizza@v1.1.0", "/status", "/releases", "/maintenance on spring cleaning", "/backup capture", "/deploy ocpizza@v1.2.0",
+				"/deploy ocpizza@v1.1.0", "/status", "/releases", "/maintenance on", "/backup capture", "/deploy ocpizza@v1.2.0",
 			}},
 			{ID: "general", Topic: "Everything else", Try: []string{"/help", "/whoami", "/apps"}},
 			{ID: "oncall", Topic: "What must not wait", Try: []string{"/status ocpizza", "/restart ocpizza", "/rollback ocpizza"}},

@@ -27,7 +27,12 @@ func TestNoRequestFails(t *testing.T) {
 	live, other := "v1.0.0", "v1.1.0"
 	for n := range max(good, broken) {
 		if n < good {
-			d.deployUnder(v, live, other, n >= good-kills)
+			killAt := ""
+			if n%3 == 0 && n/3 < kills {
+				killAt = steps[rand.N(len(steps))]
+				t.Logf("deploy %d: maitred is killed when %s has begun", n+1, killAt)
+			}
+			d.deployUnder(v, live, other, killAt)
 			live, other = other, live
 		}
 		if n < broken {
@@ -50,24 +55,26 @@ func TestNoRequestFails(t *testing.T) {
 	}
 }
 
-// deployUnder puts next live, and kills maitred on the way when told to.
-func (d *running) deployUnder(v *visitors, live, next string, kill bool) {
+// steps are those of a deploy during which maitred may be killed.
+var steps = []string{"fetch", "build", "migrate", "start", "probe", "switch", "verify", "drain"}
+
+// deployUnder puts next live, and kills maitred when the step killAt has begun.
+func (d *running) deployUnder(v *visitors, live, next, killAt string) {
 	d.t.Helper()
 	v.expect(next)
 	a := d.say("lead", "/deploy ocpizza@"+next)
 	if a.Operation == 0 {
 		d.t.Fatalf("the deploy of %s was not started: %+v", next, a)
 	}
-	if kill {
-		d.until(a.Operation, "running", func(o followed) bool { return o.State == "running" })
-		time.Sleep(rand.N(2 * time.Second)) // any moment will do
+	if killAt != "" {
+		d.until(a.Operation, "at "+killAt, func(o followed) bool { return o.step(killAt) != "pending" })
 		d.kill()
 		d.start()
 	}
 	d.until(a.Operation, "switched", func(o followed) bool { return o.step("switch") == "done" })
 	v.switched(live, next)
 	if o := d.until(a.Operation, "ended", hasEnded); o.State != "succeeded" {
-		d.t.Fatalf("the deploy of %s ended as %s, %s\n%s", next, o.State, o.Reason, d.printed)
+		d.t.Fatalf("the deploy of %s ended as %s, %s\n%s", next, o.State, o.Reason, d.told())
 	}
 }
 

@@ -120,8 +120,17 @@ func (d *running) start() time.Duration {
 			return time.Since(began)
 		}
 	}
-	d.t.Fatalf("the demo was not ready in 30 s:\n%s", d.printed)
+	d.t.Fatalf("the demo was not ready in 30 s:\n%s", d.told())
 	return 0
+}
+
+// told is what the process printed and the end of its log.
+func (d *running) told() string {
+	log, err := os.ReadFile(filepath.Join(d.dir, "maitred.log"))
+	if err != nil {
+		return d.printed.String()
+	}
+	return d.printed.String() + string(log[max(0, len(log)-4096):])
 }
 
 // kill is kill -9.
@@ -229,7 +238,7 @@ func (d *running) until(id int64, what string, is func(followed) bool) followed 
 			return o
 		}
 	}
-	d.t.Fatalf("operation %d is not %s: %+v, %v\n%s", id, what, o, err, d.printed)
+	d.t.Fatalf("operation %d is not %s: %+v, %v\n%s", id, what, o, err, d.told())
 	return o
 }
 
