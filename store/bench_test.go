@@ -65,6 +65,21 @@ func BenchmarkHearBesideEngine(b *testing.B) {
 	}
 }
 
+// BenchmarkOpen measures how long a start waits for a store that is there.
+func BenchmarkOpen(b *testing.B) {
+	for name, place := range places {
+		b.Run(name, func(b *testing.B) {
+			p := place(b)
+			s := p.Open(b)
+			grow(b, s, 5000, 5000)
+			must(b, s.Close())
+			for b.Loop() {
+				must(b, p.Open(b).Close())
+			}
+		})
+	}
+}
+
 // BenchmarkGrowth compares a young store, which has just enough to fill a page of
 // each list, with one that has 100,000 operations and 1,000,000 audit rows.
 func BenchmarkGrowth(b *testing.B) {

@@ -125,7 +125,7 @@ rm -rf "$2"`
 	keeper = write
 	url := fmt.Sprintf("postgres://maitred@127.0.0.1:%d/", port)
 	if err := answers(url); err != nil {
-		write.Close()
+		keeper.Close()
 		said, _ := os.ReadFile(log.Name())
 		return "", fmt.Errorf("%w: %s", err, said)
 	}
