@@ -39,6 +39,11 @@ func (s *Store) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			if _, err := s.Chain(last); err != nil {
+				s.log.Warn("the end of the audit is not linked yet", zap.Error(err))
+			}
 			return nil
 		case <-link.C:
 			if _, err := s.Chain(ctx); err != nil && ctx.Err() == nil {
@@ -70,12 +75,15 @@ func (s *Store) Retain(ctx context.Context, now time.Time) (Pruned, error) {
 			(SELECT inbound_key FROM inbound WHERE done = 1 AND heard < $1 LIMIT $2)`, ms(now.Add(-max(keep.Inbound, inboundFloor))), prunedAtOnce))
 		return int(n), err
 	})
-	gone.Outbox, err2 = s.batches(ctx, func(tx *sql.Tx) (int, error) {
-		n, err := affected(tx.ExecContext(ctx, `DELETE FROM outbox WHERE id IN
-			(SELECT id FROM outbox WHERE kind NOT IN ($1, $2) AND (dropped = 1 OR wanted <= shown) AND since < $3 LIMIT $4)`,
-			notifications.OperationSubject, notifications.EventSubject, ms(now.Add(-keep.Outbox)), prunedAtOnce))
-		return int(n), err
-	})
+	old := "kind NOT IN ($1, $2) AND (dropped = 1 OR wanted <= shown) AND since < $3"
+	which := []any{notifications.OperationSubject, notifications.EventSubject, ms(now.Add(-keep.Outbox))}
+	var some bool // looked up first, because it reads the whole table
+	if err2 = s.read().QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE "+old+")", which...).Scan(&some); some {
+		gone.Outbox, err2 = s.batches(ctx, func(tx *sql.Tx) (int, error) {
+			n, err := affected(tx.ExecContext(ctx, "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE "+old+" LIMIT $4)", append(which, prunedAtOnce)...))
+			return int(n), err
+		})
+	}
 	if keep.Audit > 0 {
 		gone.Audit, err3 = s.batches(ctx, func(tx *sql.Tx) (int, error) { return s.pruneAudit(ctx, tx, now.Add(-keep.Audit)) })
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -146,4 +147,17 @@ func auditPruned(t *testing.T, p Place) {
 	if got[store.AuditReport](t)(s.VerifyAudit(ctx)).Good() {
 		t.Error("rows cut off at the beginning went unseen")
 	}
+}
+
+func housekeeping(t *testing.T, p Place) {
+	s := p.Open(t)
+	working, stop := context.WithCancel(ctx)
+	ended := make(chan error)
+	go func() { ended <- s.Run(working) }()
+	appendRows(t, s, 3)
+	until(t, "the rows are linked", func() bool { return got[store.AuditReport](t)(s.VerifyAudit(ctx)).Linked == 3 })
+	appendRows(t, s, 1)
+	stop()
+	must(t, <-ended)
+	same(t, "rows linked in the end", got[store.AuditReport](t)(s.VerifyAudit(ctx)).Linked, int64(4))
 }

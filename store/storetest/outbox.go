@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"maitred/chat"
 	"maitred/notifications"
 	"maitred/platform"
@@ -213,4 +215,89 @@ func outboxSubjects(t *testing.T, p Place) {
 	find(in("deploys", "elsewhere"), 0)
 	find(in("general", "root"), 0)
 	find(chat.Place{Chat: "slack", Channel: "deploys", Thread: "root"}, 0)
+}
+
+// outboxWalk plays operations that change and a dispatcher that succeeds, fails,
+// crashes and gives up, in any order. Then the dispatcher works on alone: what
+// the chat shows is the last version of each operation that was not dropped.
+func outboxWalk(t *testing.T, p Place) {
+	s := p.Open(t)
+	n := 0
+	rapid.Check(t, func(r *rapid.T) {
+		must(t, force(s, "DELETE FROM outbox"))
+		var ops []platform.Operation
+		var mine []notifications.Due
+		dropped := map[int64]bool{}
+		take := func() (d notifications.Due, ok bool) {
+			if len(mine) == 0 {
+				return d, false
+			}
+			i := rapid.IntRange(0, len(mine)-1).Draw(r, "row")
+			d = mine[i]
+			mine = append(mine[:i], mine[i+1:]...)
+			return d, true
+		}
+		r.Repeat(map[string]func(*rapid.T){
+			"submit": func(*rapid.T) {
+				n++
+				op := deploy(numbered("outbox", n), platform.Queued)
+				op.Kind = platform.RunCommand
+				ops = append(ops, insert(t, s, op))
+			},
+			"change": func(*rapid.T) {
+				if len(ops) > 0 {
+					id := rapid.SampledFrom(ops).Draw(r, "operation").ID
+					must(t, s.SaveStep(ctx, platform.StepRecord{Operation: id}))
+				}
+			},
+			"claim": func(*rapid.T) {
+				for _, d := range got[[]notifications.Due](t)(s.Claim(ctx, "one", time.Hour, 2)) {
+					for _, m := range mine {
+						if m.ID == d.ID {
+							r.Fatalf("row %d was claimed twice", d.ID)
+						}
+					}
+					mine = append(mine, d)
+				}
+			},
+			"show": func(*rapid.T) {
+				if d, ok := take(); ok {
+					must(t, s.Begin(ctx, d))
+					must(t, s.Shown(ctx, d, d.Version, chat.MessageRef{Place: square, ID: numbered("m", int(d.ID))}))
+				}
+			},
+			"fail": func(*rapid.T) {
+				if d, ok := take(); ok {
+					must(t, s.Later(ctx, d, time.Now().Add(-time.Second), "unreachable"))
+				}
+			},
+			"drop": func(*rapid.T) {
+				if d, ok := take(); ok {
+					must(t, s.Drop(ctx, d, "gone"))
+					dropped[d.Subject.ID] = true
+				}
+			},
+			"crash": func(*rapid.T) {
+				mine = nil
+				must(t, force(s, "UPDATE outbox SET lease_until = 1 WHERE lease_until > 0"))
+			},
+		})
+		must(t, force(s, "UPDATE outbox SET lease_until = 0"))
+		shown := map[int64]int64{}
+		for due := claim(t, s); len(due) > 0; due = claim(t, s) {
+			for _, d := range due {
+				must(t, s.Shown(ctx, d, d.Version, chat.MessageRef{Place: square, ID: numbered("m", int(d.ID))}))
+				shown[d.Subject.ID] = d.Version
+			}
+		}
+		for _, op := range ops {
+			version := got[platform.Operation](t)(s.Operation(ctx, op.ID)).Version
+			if at, late := shown[op.ID]; late && (at != version || dropped[op.ID]) {
+				r.Fatalf("#%d is shown at version %d, is at %d, dropped %v", op.ID, at, version, dropped[op.ID])
+			}
+		}
+		if n := count(t, s, "SELECT COUNT(*) FROM outbox o JOIN operations p ON p.id = o.subject WHERE o.kind = 'operation' AND o.dropped = 0 AND o.shown <> p.version"); n != 0 {
+			r.Fatalf("%d cards do not show the last version", n)
+		}
+	})
 }

@@ -57,12 +57,14 @@ func Run(t *testing.T, fresh func(t testing.TB) Place) {
 		{"a row that was dropped takes its thread with it", outboxDropped},
 		{"a row given back waits for its time", outboxLater},
 		{"a thread tells what is meant in it", outboxSubjects},
+		{"whatever happens, in the end the chat shows what is stored", outboxWalk},
 		{"schedules are kept, and each tick is said once", scheduleKept},
 		{"the audit is filtered, newest first, and paged", auditLists},
 		{"the audit can only be appended to", auditAppendOnly},
 		{"the chain proves the audit, and names the row that was changed", auditChain},
 		{"pruning keeps the rest of the chain proven", auditPruned},
 		{"old inbound rows go, young and unfinished ones stay", retention},
+		{"keeping house links the audit and ends politely", housekeeping},
 		{"everything is there after a restart", restart},
 	} {
 		t.Run(proof.claim, func(t *testing.T) { proof.prove(t, fresh(t)) })
