@@ -29,7 +29,7 @@ type Shop struct {
 
 func newShop() *Shop {
 	return &Shop{
-		Fake: platformtest.New(platformtest.Options{}), Bare: platformtest.New(platformtest.Options{Name: "plain"}),
+		Fake: platformtest.New(platformtest.Options{Ways: map[string]platformtest.Way{"run": platformtest.Once}}), Bare: platformtest.New(platformtest.Options{Name: "plain"}),
 		refs: map[string]string{"main": "ccc0000", "v1.0.0": "aaa1000", "v1.1.0": "bbb1100", "v1.2.0": "ddd1200", "feature/crust": "eee1300"},
 	}
 }
