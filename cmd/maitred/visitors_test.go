@@ -22,6 +22,7 @@ type visitors struct {
 	asking  sync.WaitGroup
 	stop    chan struct{}
 	stopped chan struct{}
+	began   time.Time
 
 	mu    sync.Mutex
 	gone  map[string]time.Time // release → from when no answer may name it
@@ -31,13 +32,14 @@ type visitors struct {
 // report is what the visitors saw.
 type report struct {
 	asked, orders, slow int
+	rate                float64 // a second
 	failed, stale       []string
 	stored              struct{ Orders, Posted int }
 }
 
 func visit(t *testing.T, url string) *visitors {
 	v := &visitors{
-		t: t, url: url, gone: map[string]time.Time{}, stop: make(chan struct{}), stopped: make(chan struct{}),
+		t: t, url: url, began: time.Now(), gone: map[string]time.Time{}, stop: make(chan struct{}), stopped: make(chan struct{}),
 		client: &http.Client{
 			Timeout:       30 * time.Second,
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
@@ -52,12 +54,15 @@ func (v *visitors) keepAsking() {
 	defer close(v.stopped)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for n := 0; ; n++ {
+	for n := 0; ; {
 		select {
 		case <-v.stop:
 			return
 		case <-tick.C:
-			v.asking.Go(func() { v.ask(n) })
+		}
+		for ; n < int(time.Since(v.began)/(10*time.Millisecond)); n++ { // a busy machine drops ticks
+			number := n
+			v.asking.Go(func() { v.ask(number) })
 		}
 	}
 }
@@ -161,7 +166,9 @@ func (v *visitors) leave() report {
 	v.t.Helper()
 	close(v.stop)
 	<-v.stopped
+	took := time.Since(v.began)
 	v.asking.Wait()
+	v.count.rate = float64(v.count.asked) / took.Seconds()
 	resp, err := v.client.Get(v.url + "/orders?prefix=probe-")
 	if err != nil {
 		v.t.Fatal(err)
