@@ -32,6 +32,7 @@ func templates() *template.Template {
 		"asset":    func(name string) string { return "/assets/" + version + "/" + name },
 		"address":  address,
 		"plural":   plural,
+		"wide":     func(value string) bool { return len(value) > 64 || strings.Contains(value, "\n") },
 	}).ParseFS(pages, "templates/*.html"))
 }
 

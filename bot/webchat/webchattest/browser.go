@@ -169,3 +169,9 @@ func (b *Browser) do(what string, action chromedp.Action[chromedp.Void]) {
 		b.t.Fatalf("%s: %v", what, err)
 	}
 }
+
+// Visit opens a page that is none of the chat's.
+func (b *Browser) Visit(url string) {
+	b.t.Helper()
+	b.do("visit "+url, chromedp.Navigate(url))
+}
