@@ -34,40 +34,65 @@ func (a *arranged) argv() []string {
 	return append(append(argv, "--"), a.args...)
 }
 
-// line writes a whole again, aimed at app and environment.
+// line writes a whole again, aimed at app and environment, so that it is read as
+// the same.
 func (a *arranged) line(app, environment string) string {
-	parts := []string{"/" + a.leaf.Path}
-	tail := []string{}
-	if _, ok := a.leaf.environment(); ok && environment != "" {
-		tail = append(tail, "to", quote(environment))
-	}
-	for i, arg := range a.args {
-		p := a.leaf.Args[min(i, len(a.leaf.Args)-1)]
-		switch {
-		case p.Complete == "app":
-			continue
-		case p.Rest != "" && len(tail) > 0:
-			parts, tail = append(parts, tail...), nil // before the text, where it is not part of it
-			fallthrough
-		default:
-			if arg != "" {
-				parts = append(parts, quote(arg))
-			}
-		}
+	parts, last := []string{"/" + a.leaf.Path}, a.at(environment)
+	if app != "" {
+		parts = append(parts, quote(app))
 	}
 	for _, o := range a.flags {
-		if f, _ := a.leaf.flag(o.name); f.Complete == "environment" {
-			continue
-		} else if f.Switch {
-			parts = append(parts, "--"+o.name)
-		} else {
+		switch f, _ := a.leaf.flag(o.name); {
+		case f.Complete == "environment":
+		case f.Switch:
+			parts = append(parts, "--"+o.name+"="+o.value)
+		default:
 			parts = append(parts, "--"+o.name+"="+quote(o.value))
 		}
 	}
-	if app != "" {
-		parts = slices.Insert(parts, 1, quote(app))
+	for i, arg := range a.args {
+		p := a.leaf.Args[min(i, len(a.leaf.Args)-1)]
+		if p.Complete == "app" {
+			continue
+		}
+		if p.Rest != "" && last != "" { // behind it, it would be part of the text
+			parts, last = append(parts, last), ""
+		}
+		if p.Rest == "" && slices.ContainsFunc(p.Words, func(w string) bool { return w == "to" }) && arg != "" {
+			parts = append(parts, "to")
+		}
+		parts = append(parts, a.quote(arg))
 	}
-	return strings.Join(append(parts, tail...), " ")
+	if last != "" {
+		parts = append(parts, last)
+	}
+	return strings.Join(parts, " ")
+}
+
+// at is how environment is written in a line of a.
+func (a *arranged) at(environment string) string {
+	if _, ok := a.leaf.environment(); !ok || environment == "" {
+		return ""
+	}
+	rest := len(a.leaf.Args) > 0 && a.leaf.Args[len(a.leaf.Args)-1].Rest != ""
+	joined := slices.ContainsFunc(a.leaf.Args, func(p Param) bool { return len(p.Words) > 0 })
+	switch {
+	case rest:
+		return "--to=" + quote(environment)
+	case joined:
+		return "in " + quote(environment)
+	}
+	return "to " + quote(environment)
+}
+
+// quote writes an argument so that it is not taken for a joining word.
+func (a *arranged) quote(arg string) string {
+	for _, p := range append(slices.Clone(a.leaf.Flags), a.leaf.Args...) {
+		if _, joins := fold(arg, p.Words); joins {
+			return `"` + arg + `"`
+		}
+	}
+	return quote(arg)
 }
 
 // arrange reads words, which follow the command's own, as l's arguments.
@@ -256,7 +281,7 @@ func (r *arranger) take(w word) error {
 	switch p := r.leaf.Args[slot]; {
 	case p.Complete == "app":
 		return r.app(w)
-	case number(p) && slot+1 < len(r.leaf.Args) && !isNumber(w.text):
+	case number(p) && slot+1 < len(r.leaf.Args) && w.text != "" && !isNumber(w.text):
 		r.args = append(r.args, "")
 		r.at--
 		return nil
