@@ -141,6 +141,9 @@ func (f *front) connect(ctx context.Context) (net.Conn, string, error) {
 			return nil, "", err
 		}
 		slot, err := f.enter()
+		if errors.Is(err, errStopped) {
+			return nil, "", err
+		}
 		if err != nil && !errors.Is(err, errHeld) && tries >= connectTries {
 			return nil, "", err
 		}
@@ -164,7 +167,10 @@ func (f *front) connect(ctx context.Context) (net.Conn, string, error) {
 
 const connectTries = 8
 
-var errHeld = errors.New("requests are held")
+var (
+	errHeld    = errors.New("requests are held")
+	errStopped = errors.New("somebody stopped the app")
+)
 
 // enter counts a request in, for the slot that is active. Counting and reading
 // the link are one act: whoever asks for the counts after a swap knows of every
@@ -174,6 +180,9 @@ func (f *front) enter() (string, error) {
 	defer f.mu.Unlock()
 	if f.holding() {
 		return "", errHeld
+	}
+	if _, err := os.Stat(filepath.Join(f.dir, ".maitred", "stopped")); err == nil {
+		return "", errStopped
 	}
 	to, err := os.Readlink(filepath.Join(f.dir, "run", "active.sock"))
 	if err != nil {

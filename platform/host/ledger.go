@@ -101,31 +101,34 @@ func (p *Provider) live() (*entry, error) {
 	return nil, nil
 }
 
-// mark notes the states of releases in one line each, where they differ.
+// mark notes the states of releases where they differ, all in one write: no
+// reader sees a moment in which nothing is live.
 func (p *Provider) mark(ctx context.Context, states map[string]platform.ReleaseState, note string) error {
 	return p.locked(ctx, func() error {
 		list, err := p.ledger()
 		if err != nil {
 			return err
 		}
-		// What leaves goes first: after a crash in between nothing is live
-		// rather than two.
-		for _, leaves := range []bool{true, false} {
-			for _, e := range list {
-				to, ok := states[e.ID]
-				if !ok || to == e.State || leaves != (e.State == platform.ReleaseLive) {
-					continue
-				}
-				e.State = to
-				if note != "" && to == platform.ReleaseLive {
-					e.Note = note
-				}
-				if err := p.appendLine(p.inState("releases.jsonl"), e); err != nil {
-					return err
-				}
+		var lines []byte
+		for _, e := range list {
+			to, ok := states[e.ID]
+			if !ok || to == e.State {
+				continue
 			}
+			e.State = to
+			if note != "" && to == platform.ReleaseLive {
+				e.Note = note
+			}
+			line, err := json.Marshal(e)
+			if err != nil {
+				return err
+			}
+			lines = append(append(lines, line...), '\n')
 		}
-		return nil
+		if lines == nil {
+			return nil
+		}
+		return p.fail("host.ledger", p.box.Append(p.inState("releases.jsonl"), lines, 0o640))
 	})
 }
 

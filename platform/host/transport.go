@@ -17,8 +17,8 @@ type transport interface {
 	Tail(path string, offset, n int64) ([]byte, int64, error)
 	// Put makes path hold data, wholly or not at all, durably.
 	Put(path string, data []byte, mode fs.FileMode) error
-	// Append adds a line durably.
-	Append(path string, line []byte, mode fs.FileMode) error
+	// Append adds lines durably, in one write.
+	Append(path string, lines []byte, mode fs.FileMode) error
 	// Truncate empties a file whose writer appends.
 	Truncate(path string) error
 	Mkdir(path string, mode fs.FileMode) error
