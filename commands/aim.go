@@ -83,12 +83,12 @@ func (r *Registry) aimApp(c Call, o *Order, typed platform.Target) (App, error) 
 	}
 	roams, ok := o.Command.(roamer)
 	switch {
-	case name == "" && ok && roams.roams():
-		return App{}, nil
 	case name == "" && len(apps) == 0:
 		return App{}, missing("/help", "There is no app yet. Whoever keeps the configuration can add one.")
 	case name == "" && len(apps) == 1:
 		return apps[0], nil
+	case name == "" && ok && roams.roams():
+		return App{}, nil
 	case name == "":
 		var names, lines []string
 		for _, app := range apps {
