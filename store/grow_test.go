@@ -41,6 +41,8 @@ func grow(b *testing.B, s *store.Store, operations, audit int) {
 		must(b, err)
 		return
 	}
-	_, err := s.Pool().Exec(ctx, "VACUUM ANALYZE")
-	must(b, err)
+	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+		_, err := s.Pool().Exec(ctx, statement)
+		must(b, err)
+	}
 }

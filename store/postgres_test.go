@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"maitred/chat"
 	"maitred/fault"
 	"maitred/platform"
 	"maitred/platform/engine"
@@ -92,5 +94,75 @@ func TestFrozenReplica(t *testing.T) {
 	}
 	if _, err := other.ByKey(ctx, "frozen"); !fault.Is(err, fault.Missing) {
 		t.Errorf("of the frozen transaction is left: %v", err)
+	}
+}
+
+// TestSurvivorsShareWhatWasLeft lets two replicas take up a dead one's rows at
+// once: each row goes to one of them.
+func TestSurvivorsShareWhatWasLeft(t *testing.T) {
+	p := storetest.PostgreSQL(t)
+	dead := p.Open(t)
+	const rows = 60
+	for i := range rows {
+		_, err := dead.Hear(ctx, chat.Inbound{Key: fmt.Sprint(i)}, nil, "dead", time.Millisecond)
+		must(t, err)
+	}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	taken := map[string]int{}
+	for _, name := range []string{"two", "three"} {
+		s := p.Open(t)
+		all.Go(func() {
+			for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+				some, err := s.Abandoned(ctx, name, time.Hour, 7)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				for _, h := range some {
+					taken[h.In.Key]++
+				}
+				done := len(taken) == rows
+				mu.Unlock()
+				if done {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	for key, n := range taken {
+		if n != 1 {
+			t.Errorf("row %s was taken up %d times", key, n)
+		}
+	}
+	if len(taken) != rows {
+		t.Errorf("%d rows were taken up, want %d", len(taken), rows)
+	}
+}
+
+// TestDatabaseGoesAndComesBack cuts every connection: what fails says so, and
+// the store works again without being opened again.
+func TestDatabaseGoesAndComesBack(t *testing.T) {
+	p := storetest.PostgreSQL(t)
+	s, other := p.Open(t), p.Open(t)
+	for range 5 {
+		must(t, s.Ready(ctx))
+		_, err := other.Pool().Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		must(t, err)
+		key := fmt.Sprint(time.Now().UnixNano())
+		for try := 0; ; try++ {
+			_, err := s.Hear(ctx, chat.Inbound{Key: key}, nil, "one", time.Minute)
+			if err == nil {
+				break
+			}
+			wants(t, err, fault.Unreachable, "cannot be reached")
+			if try == 30 {
+				t.Fatal("it did not come back")
+			}
+		}
+		_, err = s.Heard(ctx, key)
+		must(t, err)
 	}
 }
