@@ -34,7 +34,7 @@ var binary = sync.OnceValues(func() (string, error) {
 
 // running is a maitred demo in a process of its own.
 type running struct {
-	t           *testing.T
+	t           testing.TB
 	dir         string
 	listen, app string // addresses
 	temporary   bool   // without --dir
@@ -62,7 +62,7 @@ func (p *printed) String() string {
 
 // newDemo chooses a short directory and two free ports. What runs there is
 // stopped at the end of the test.
-func newDemo(t *testing.T) *running {
+func newDemo(t testing.TB) *running {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "maitred-")
 	if err != nil {
@@ -83,7 +83,7 @@ func newDemo(t *testing.T) *running {
 	return d
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
