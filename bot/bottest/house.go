@@ -32,16 +32,18 @@ type House struct {
 	Bot    *bot.Bot
 	Policy *bot.Policy
 
-	t     testing.TB
-	place storetest.Place
-	ahead atomic.Int64 // nanoseconds that its clocks are ahead
-	close func() error
+	t      testing.TB
+	place  storetest.Place
+	change []func(*bot.Config)
+	ahead  atomic.Int64 // nanoseconds that its clocks are ahead
+	close  func() error
 }
 
-// Open opens a house on a store. It is closed when the test ends.
-func Open(t testing.TB, p storetest.Place, stage Stage) *House {
+// Open opens a house on a store, with the configuration of its door changed. It
+// is closed when the test ends.
+func Open(t testing.TB, p storetest.Place, stage Stage, change ...func(*bot.Config)) *House {
 	t.Helper()
-	h := &House{t: t, place: p, Shop: newShop(), Stage: stage}
+	h := &House{t: t, place: p, Shop: newShop(), Stage: stage, change: change}
 	h.open()
 	t.Cleanup(func() {
 		if err := h.close(); err != nil {
@@ -104,10 +106,14 @@ func (h *House) wire(policy *bot.Policy, name string, log *zap.Logger) {
 		Apps: h.Shop, Policy: policy, Operations: h.Engine, Sources: h.Shop, Schedules: h.Store, Audit: h.Store,
 	}
 	senders := map[string]chat.Sender{name: h.Stage.Sender()}
-	h.Bot = bot.New(bot.Config{
+	door := bot.Config{
 		Store: h.Store, Registry: commands.New(services), Policy: policy, Seal: storetest.Seal{}, Senders: senders,
 		Subject: h.subject, Replica: "one", Now: h.now, Log: log,
-	})
+	}
+	for _, change := range h.change {
+		change(&door)
+	}
+	h.Bot = bot.New(door)
 	voice := commands.NewVoice(services)
 	dispatcher := notifications.NewDispatcher(h.Store, senders, map[string]notifications.Renderer{
 		notifications.OperationSubject: voice, notifications.EventSubject: voice,
