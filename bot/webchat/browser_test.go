@@ -1,6 +1,10 @@
 package webchat_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +124,64 @@ func TestBrowserSwitchesPersona(t *testing.T) {
 	b.Click(`[data-persona="lead"]`)
 	b.Until(webchattest.Live + ` && document.body.dataset.as === "lead"`)
 	b.Until(`!document.querySelector("#messages").textContent.includes("may not freeze")`)
+}
+
+func TestBrowserNeedsNoMouse(t *testing.T) {
+	s := newSite(t)
+	root, _ := s.chat.Post(t.Context(), top, deploying(), "r")
+	_, _ = s.chat.Post(t.Context(), root.InThread(), asked(), "a")
+	b := webchattest.Open(t, s.URL+"/c/deploys?as=lead")
+	b.Until(`document.activeElement.id === "composer-text"`)
+	b.Until(`(document.querySelector("#messages .replies").focus(), true)`)
+	b.Press("Enter")
+	b.Until(`document.activeElement.id === "thread-text"`)
+	b.Type("#thread-text", "approve")
+	b.Press("Enter")
+	b.Sees("#thread-messages", "approve")
+	if in := s.door.last(t); in.Line != "approve" || in.Place != root.InThread() || in.Person.ID != "lead" {
+		t.Errorf("heard %+v", in)
+	}
+	b.Press("Escape")
+	b.Until(`document.querySelector("#panel").hidden && document.activeElement.matches("#messages .replies")`)
+	b.Until(`(document.querySelector('#messages [data-line="/cancel 2"]').focus(), true)`)
+	b.Press("Enter")
+	b.Until(`document.querySelector("#confirm").open && document.activeElement.value === "no"`)
+	b.Press("Tab")
+	b.Until(`document.activeElement.id === "confirm-yes"`)
+	b.Press("Enter")
+	waitFor(t, "the click", func() bool { return s.door.last(t).Line == "/cancel 2" })
+	b.Until(`document.activeElement.dataset.line === "/cancel 2"`)
+	unnamed := `[...document.querySelectorAll("a, button, input, textarea, select, [role=listbox], dialog")].filter((e) => !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.innerText || e.textContent.trim() || e.closest("label"))).map((e) => e.outerHTML.slice(0, 80))`
+	b.Until(unnamed + ".length === 0")
+}
+
+// A page of another site may try what browsers allow without asking: a plain
+// request and a form.
+func TestBrowserKeepsOtherSitesOut(t *testing.T) {
+	s := newSite(t)
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		body := `{"as":"lead","key":"evil","text":"/approve 2"}`
+		fmt.Fprintf(w, `<iframe name="sink"></iframe><form method="post" target="sink" enctype="text/plain" action="%[1]s/c/deploys/say"><input name='%[2]s'></form>
+			<script>
+			Promise.allSettled([
+				fetch("%[1]s/c/deploys/say", {method: "POST", mode: "no-cors", credentials: "include", body: '%[2]s'}),
+				fetch("%[1]s/c/deploys/say", {method: "POST", credentials: "include", headers: {"Content-Type": "application/json"}, body: '%[2]s'}),
+				fetch("%[1]s/c/deploys?as=lead").then((r) => r.text()),
+			]).then((all) => {
+				document.querySelector("iframe").onload = () => { document.title = all.map((a) => a.status).join(" "); };
+				document.querySelector("form").submit();
+			});
+			</script>`, s.URL, body)
+	}))
+	defer evil.Close()
+	b := webchattest.Open(t, s.URL) // the visitor has the cookie
+	b.Visit(strings.Replace(evil.URL, "127.0.0.1", "localhost", 1))
+	b.Until(`document.title === "rejected rejected rejected"`)
+	b.Go(s.URL)
+	if heard := s.heard(); len(heard) != 0 {
+		t.Errorf("another site said %+v", heard)
+	}
 }
 
 // deploying is a card with everything on it.

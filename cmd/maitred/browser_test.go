@@ -71,6 +71,25 @@ func TestBrowserPlaysTheStory(t *testing.T) {
 	v.opensTheApp("v1.1.0", "")
 }
 
+// TestBrowserOutlivesMaitred kills maitred under an open page: the page says so,
+// finds the next one, and goes on with what it did not see.
+func TestBrowserOutlivesMaitred(t *testing.T) {
+	d := newDemo(t)
+	d.start()
+	v := &visitor{Browser: webchattest.Open(t, "http://"+d.listen), t: t, demo: d}
+	v.Until(`(document.body.dataset.same = "page", true)`)
+	d.kill()
+	v.Sees("#banner", "maitred does not answer")
+	v.Picture("story-09-cut-off")
+	d.start()
+	d.say("dev", "/maintenance on")
+	v.Until(webchattest.Live)
+	v.Until(v.card(2) + `?.querySelector(".card.good") != null`)
+	v.Say("/maintenance off")
+	v.Until(v.card(3) + `?.querySelector(".card.good") != null`)
+	v.Until(`document.body.dataset.same === "page"`)
+}
+
 // visitor is a person at the page of a demo.
 type visitor struct {
 	*webchattest.Browser

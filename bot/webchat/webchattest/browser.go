@@ -83,13 +83,18 @@ var keyCodes = map[string]int64{"Enter": 13, "Tab": 9, "Escape": 27, "ArrowUp": 
 func (b *Browser) Press(key string) {
 	b.t.Helper()
 	b.do("press "+key, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		down, text := input.DispatchKeyEventTypeRawKeyDown, ""
+		if key == "Enter" { // the one of them that also types
+			down, text = input.DispatchKeyEventTypeKeyDown, "\r"
+		}
+		for _, kind := range []input.DispatchKeyEventType{down, input.DispatchKeyEventTypeKeyUp} {
 			_, err := cdp.Call(ctx, t, input.DispatchKeyEvent, input.DispatchKeyEventParams{
-				Type: kind, Key: key, Code: key, WindowsVirtualKeyCode: keyCodes[key], NativeVirtualKeyCode: keyCodes[key],
+				Type: kind, Key: key, Code: key, Text: text, WindowsVirtualKeyCode: keyCodes[key], NativeVirtualKeyCode: keyCodes[key],
 			})
 			if err != nil {
 				return chromedp.Void{}, err
 			}
+			text = ""
 		}
 		return chromedp.Void{}, nil
 	})
@@ -120,11 +125,12 @@ func (b *Browser) Until(expression string) {
 	b.t.Fatalf("this did not become true in %s: %s (%v)\nthe page says:\n%s", patience, expression, err, b.Text("body"))
 }
 
-// Sees waits until the element's text has all of the words.
+// Sees waits until the element is there to be seen and has all of the words.
 func (b *Browser) Sees(selector string, words ...string) {
 	b.t.Helper()
 	for _, w := range words {
-		b.Until(fmt.Sprintf("document.querySelector(%q)?.innerText.includes(%q)", selector, w))
+		// A hidden element has an innerText as well, so ask for both.
+		b.Until(fmt.Sprintf("document.querySelector(%[1]q)?.checkVisibility() && document.querySelector(%[1]q).innerText.includes(%[2]q)", selector, w))
 	}
 }
 
