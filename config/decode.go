@@ -24,7 +24,7 @@ type decoder struct {
 }
 
 // maxNodes stops a file whose aliases multiply.
-const maxNodes = 100_000
+const maxNodes = 20_000
 
 func (d *decoder) problem(n *yaml.Node, hint, say string, args ...any) {
 	p := Problem{File: d.file, Say: fmt.Sprintf(say, args...), Hint: hint}

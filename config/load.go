@@ -54,7 +54,9 @@ func Parse(path string, data []byte) (*Config, error) {
 	if root := d.document(data); root != nil {
 		d.value(root, reflect.ValueOf(c).Elem(), "")
 		c.settle(filepath.Dir(path))
-		d.verify(c)
+		if d.nodes <= maxNodes {
+			d.verify(c)
+		}
 	}
 	if len(d.problems) > 0 {
 		return nil, d.problems.sorted()

@@ -208,10 +208,10 @@ func TestFilesThatAreNone(t *testing.T) {
 
 func TestAliasesThatMultiplyAreStopped(t *testing.T) {
 	text := "data_dir: x\nroles:\n  a: &a {may: [deploy,deploy,deploy,deploy,deploy,deploy,deploy,deploy,deploy]}\n"
-	for i := range 20_000 {
+	for i := range 5_000 {
 		text += fmt.Sprintf("  r%d: *a\n", i)
 	}
-	if _, err := Parse("maitred.yml", []byte(text)); err == nil || !strings.Contains(err.Error(), "more than 100000 values") {
+	if _, err := Parse("maitred.yml", []byte(text)); err == nil || !strings.Contains(err.Error(), "more than 20000 values") {
 		t.Errorf("it says %.200v", err)
 	}
 }

@@ -22,9 +22,6 @@ type reference struct{ path, text string }
 
 var references = regexp.MustCompile(`^\$\{(env|file):([^}]+)\}$`)
 
-// isReference reports whether text is ${env:NAME} or ${file:/path} and nothing else.
-func isReference(text string) bool { return referenceProblem(text) == "" }
-
 // referenceProblem says what is wrong with a reference.
 func referenceProblem(text string) string {
 	m := references.FindStringSubmatch(text)

@@ -35,7 +35,8 @@ var may = map[string][]string{
 	"config":          below,
 	"cmd/maitred":     {"*"},
 
-	"cmd/maitred/sample": nil, // the demo's app: no part of maitred
+	"cmd/maitred/sample": nil,          // the demo's app: no part of maitred
+	"commands/gen":       {"commands"}, // writes docs/commands.md
 }
 
 // below is every room that store, web and config may import: all but each other.
