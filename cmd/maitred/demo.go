@@ -75,12 +75,12 @@ func (p *demoPlace) run(ctx context.Context, t terminal) error {
 		return endOf(ctx, err)
 	}
 
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+	running, stop := context.WithCancel(ctx)
+	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- app.Run(ctx); stop(nil) }()
-	if err := openSample(ctx, app); err != nil {
-		stop(err)
+	go func() { ended <- app.Run(running); stop() }()
+	if err := openSample(running, app); err != nil {
+		stop()
 		if ran := <-ended; ran != nil {
 			return ran
 		}
@@ -91,9 +91,10 @@ func (p *demoPlace) run(ctx context.Context, t terminal) error {
 	return <-ended
 }
 
-// endOf forgets an error that only says that ctx has ended, as it was to.
+// endOf forgets the error of what was cut short because ctx has ended: that is
+// what was asked for.
 func endOf(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), context.Canceled) {
+	if ctx.Err() != nil {
 		return nil
 	}
 	return err

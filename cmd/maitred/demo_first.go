@@ -20,7 +20,7 @@ var ocpizza = platform.Target{App: "ocpizza", Environment: "production"}
 // release, as an operation of the lead.
 func openSample(ctx context.Context, app *App) error {
 	select {
-	case <-app.engineRuns:
+	case <-app.Engine.Started():
 	case <-ctx.Done():
 		return ctx.Err()
 	}

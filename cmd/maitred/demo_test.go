@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -63,9 +64,48 @@ func TestDemoGoesOnWhereItWasKilled(t *testing.T) {
 	if got := shows(d.app); got != "v1.1.0" {
 		t.Errorf("after Ctrl-C the app shows %q; want v1.1.0, since the directory is kept", got)
 	}
+	d.app = freePort(t) // another --app-listen than before
 	d.start()
 	if got := shows(d.app); got != "v1.1.0" {
-		t.Errorf("after another start the app shows %q; want v1.1.0", got)
+		t.Errorf("at another address the app shows %q; want v1.1.0", got)
+	}
+	d.kill()
+	if err := stopLeftovers(context.Background(), d.dir); err != nil { // the machine goes down
+		t.Fatal(err)
+	}
+	d.start()
+	if got := shows(d.app); got != "v1.1.0" {
+		t.Errorf("after a start of the machine the app shows %q; want v1.1.0", got)
+	}
+}
+
+// TestDemoCanBeInterruptedAtOnce presses Ctrl-C while it starts.
+func TestDemoCanBeInterruptedAtOnce(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []time.Duration{10, 100, 300, 600} {
+		tmp, err := os.MkdirTemp("", "maitred-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		process := exec.Command(path, "demo", "--listen", freePort(t), "--app-listen", freePort(t))
+		process.Env = append(os.Environ(), "TMPDIR="+tmp)
+		printed := &printed{}
+		process.Stdout, process.Stderr = printed, printed
+		if err := process.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(after*time.Millisecond, func() { process.Process.Signal(os.Interrupt) })
+		// A signal that comes before maitred listens to signals ends it, too.
+		if err := process.Wait(); err != nil && process.ProcessState.ExitCode() >= 0 {
+			t.Errorf("after %d ms: %v\n%s", after, err, printed)
+		}
+		if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 || len(leftovers(tmp)) > 0 {
+			t.Errorf("after %d ms it left %v and the processes %v, %v", after, left, leftovers(tmp), err)
+		}
+		os.RemoveAll(tmp)
 	}
 }
 

@@ -43,7 +43,6 @@ func TestNoRequestFails(t *testing.T) {
 	line := fmt.Sprintf("%d requests (%.0f a second), %d of them orders and %d slow, over %d good and %d broken deploys and %d kills: %d failed, %d named an old release after the switch; %d orders stored, posted %d times",
 		r.asked, r.rate, r.orders, r.slow, good, broken, kills, len(r.failed), len(r.stale), r.stored.Orders, r.stored.Posted)
 	fmt.Println(line)
-	t.Log(line)
 	for _, failure := range append(r.failed[:min(10, len(r.failed))], r.stale[:min(10, len(r.stale))]...) {
 		t.Error(failure)
 	}
