@@ -34,13 +34,13 @@ var (
 // runner walks the plan of one operation under one fence.
 type runner struct {
 	e        *Engine
-	op       platform.Operation // as it was when the walk began
+	id       int64
+	op       platform.Operation // as it was when it was last read or moved; the walk's alone
 	fence    int64
 	provider platform.Provider
 	actions  map[string]platform.Action
 	records  map[recordKey]platform.StepRecord
 	redact   func(string) string // nil withholds
-	secrets  []string            // values that were opened for this operation
 	step     stepFunc
 
 	ctx    context.Context // of what runs now; its cause says why it ends
@@ -59,7 +59,7 @@ type recordKey struct {
 // of the operation and the records of its steps, so walking the same plan again
 // finds what was done and goes on from there.
 func (e *Engine) operate(ctx context.Context, h handed, step stepFunc) (outcome, error) {
-	r := &runner{e: e, fence: h.Fence, step: step, asked: make(chan struct{}, 1), records: map[recordKey]platform.StepRecord{}}
+	r := &runner{e: e, id: h.ID, fence: h.Fence, step: step, asked: make(chan struct{}, 1), records: map[recordKey]platform.StepRecord{}}
 	if !e.enter(ctx, h.ID, r) {
 		return left, nil
 	}
@@ -198,7 +198,7 @@ func (r *runner) watch(ended <-chan struct{}) {
 		case <-tick.C:
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		op, err := r.e.Store.Operation(ctx, r.op.ID)
+		op, err := r.e.Store.Operation(ctx, r.id)
 		cancel()
 		switch {
 		case err != nil:
@@ -369,7 +369,7 @@ func (r *runner) persist(write func(ctx context.Context) error) error {
 		if err == nil || errors.Is(err, ErrFenced) || fault.Is(err, fault.Missing) {
 			return err
 		}
-		r.e.Log.Warn("not stored, trying again", zap.Int64("operation", r.op.ID), zap.Error(err))
+		r.e.Log.Warn("not stored, trying again", zap.Int64("operation", r.id), zap.Error(err))
 		select {
 		case <-r.e.stopped:
 			return errLeft

@@ -20,5 +20,8 @@ func (e *Engine) Ready(context.Context) error {
 	if e.stopping.Load() {
 		return fault.New(fault.Busy, "engine.ready", "", "The engine is stopping.")
 	}
+	if err := e.leased(); err != nil {
+		return &fault.Error{Kind: fault.Busy, Op: "engine.ready", Say: "This replica could not renew its lease.", Err: err}
+	}
 	return nil
 }

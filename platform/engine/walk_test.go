@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -28,9 +29,9 @@ func TestRandomWalk(t *testing.T) {
 				{Step: "undo switch", Version: "v2", Lose: true, Times: 3},
 			},
 		}), withRules(engine.Rules{Approvals: []engine.ApprovalRule{{Verbs: []string{"rollback", "backup restore"}, Roles: []string{"lead"}}}}))
-		walks, most := 0, 20
-		if testing.Short() {
-			most = 10
+		walks, most := 0, 10
+		if os.Getenv("MAITRED_SOAK") != "" {
+			most = 100
 		}
 		rapid.Check(t, func(rt *rapid.T) {
 			if walks++; walks > most {
