@@ -70,7 +70,6 @@ func has(names []string) string {
 // ConfigSet is /config set APP NAME [to ENV]. The value is never part of the
 // line: chats keep what is typed in them.
 type ConfigSet struct {
-	changes
 	Where
 	Name string `arg:"" optional:"" complete:"variable" need:"the name of a variable" placeholder:"NAME" help:"The variable's name."`
 }

@@ -66,6 +66,9 @@ func (r *Registry) Parse(line string) (*Order, error) {
 	}
 	l, rest, err := find(words)
 	if err != nil {
+		if r.Sensitive(line) != line || strings.Contains(line, redacted) {
+			return nil, leaked()
+		}
 		return nil, err
 	}
 	known := r.names()

@@ -10,7 +10,7 @@ import (
 const redacted = "[redacted]"
 
 var (
-	assignment  = regexp.MustCompile(`(?s)^(.*?\b[A-Za-z_][A-Za-z0-9_]*\s*=\s*)(.+)$`)
+	assignment  = regexp.MustCompile(`(?s)^(.*?)\b([A-Za-z_][A-Za-z0-9_]*)(\s*=\s*)(.+)$`)
 	variable    = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
 	placeOption = regexp.MustCompile(`^--(to|in|on|env|environment)(=.*)?$`)
 )
@@ -40,10 +40,28 @@ func sensitive(line string, known names) string {
 	case understood(line):
 		return line
 	}
-	if m := assignment.FindStringSubmatch(line); m != nil {
-		return m[1] + redacted
+	if m := assignment.FindStringSubmatch(line); m != nil && perhapsSetting(line, m[2]) {
+		return m[1] + m[2] + m[3] + redacted
 	}
 	return line
+}
+
+// perhapsSetting reports whether a line that is no command, with something
+// assigned to name in it, may have been meant to set a variable.
+func perhapsSetting(line, name string) bool {
+	first := ""
+	for _, piece := range spaced(line) {
+		if first = strings.ToLower(strings.Trim(piece, " \t\r\n/\"'@:,")); first != "" && first != "maitred" {
+			break
+		}
+	}
+	switch nearest(first, firstWords()) {
+	case "", "config":
+		return true
+	case "run":
+		return false
+	}
+	return variable.MatchString(name)
 }
 
 // settingAt is the index behind "config set", or 0 when line does not say so.
