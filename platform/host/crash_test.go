@@ -134,7 +134,7 @@ func TestAMigrationThatWasCutShortIsNotRepeated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, func(c *Config) {
-				line := `test -e "$HOME/` + c2(name) + `" || { touch "$HOME/` + c2(name) + `"; sleep 60; }`
+				line := `test -e "$HOME/` + cutMark(name) + `" || { touch "$HOME/` + cutMark(name) + `"; sleep 60; }`
 				if name == "build" {
 					c.Build = []string{line}
 				} else {
@@ -148,6 +148,9 @@ func TestAMigrationThatWasCutShortIsNotRepeated(t *testing.T) {
 			a, r := s.Actions()[c.step], y.run(y.done)
 			if _, err := a.Start(t.Context(), r); err != nil {
 				t.Fatal(err)
+			}
+			for missing(statErr(s.path("shared", cutMark(name)))) {
+				time.Sleep(time.Millisecond)
 			}
 			id, _ := s.step(r).ident()
 			if err := s.box.Signal(id.pid, syscall.SIGKILL); err != nil { // the machine lost power
@@ -165,7 +168,12 @@ func TestAMigrationThatWasCutShortIsNotRepeated(t *testing.T) {
 	}
 }
 
-func c2(name string) string { return "cut-" + name }
+func cutMark(name string) string { return "cut-" + name }
+
+func statErr(path string) error {
+	_, err := os.Stat(path)
+	return err
+}
 
 func TestEveryPrefixOfARestoreIsTakenBack(t *testing.T) {
 	s := newStage(t)

@@ -149,11 +149,11 @@ func (m *Mirrors) Export(ctx context.Context, src platform.Source, dir string, r
 			err = errors.Join(err, os.RemoveAll(dir))
 		}
 	}()
-	pass := func(use func(io.Reader, *tree) error, t *tree) error {
-		return m.stream(ctx, src, func(r io.Reader) error { return use(r, t) })
-	}
 	t := newTree(Fair, nil)
-	if err := pass(func(r io.Reader, t *tree) error { return t.check(r) }, t); err != nil {
+	if err := m.stream(ctx, src, func(r io.Reader, packed func() int64) error {
+		t.packed = packed
+		return t.check(r)
+	}); err != nil {
 		return s, err
 	}
 	if room != nil {
@@ -168,12 +168,15 @@ func (m *Mirrors) Export(ctx context.Context, src platform.Source, dir string, r
 	defer root.Close()
 	// The second pass makes its own checks, entry by entry: the file may have
 	// been changed in between.
-	err = pass(func(r io.Reader, again *tree) error { return again.unpack(ctx, r, root) }, newTree(Fair, nil))
+	err = m.stream(ctx, src, func(r io.Reader, packed func() int64) error {
+		return newTree(Fair, packed).unpack(ctx, r, root)
+	})
 	return t.summary, local(err, dir)
 }
 
-// stream passes the tar stream of src to use.
-func (m *Mirrors) stream(ctx context.Context, src platform.Source, use func(io.Reader) error) error {
+// stream passes the tar stream of src to use. Packed is how much of a packed
+// file was read, and nil for git, whose objects are the repository's own.
+func (m *Mirrors) stream(ctx context.Context, src platform.Source, use func(r io.Reader, packed func() int64) error) error {
 	if src.Archive != "" {
 		return m.streamArchive(ctx, src, use)
 	}
@@ -188,7 +191,7 @@ func (m *Mirrors) stream(ctx context.Context, src platform.Source, use func(io.R
 		made <- err
 		write.CloseWithError(err)
 	}()
-	used := use(read)
+	used := use(read, nil)
 	read.CloseWithError(used)
 	if err := <-made; err != nil && used == nil {
 		return r.explain(ctx, err)
@@ -196,7 +199,7 @@ func (m *Mirrors) stream(ctx context.Context, src platform.Source, use func(io.R
 	return used
 }
 
-func (m *Mirrors) streamArchive(ctx context.Context, src platform.Source, use func(io.Reader) error) error {
+func (m *Mirrors) streamArchive(ctx context.Context, src platform.Source, use func(io.Reader, func() int64) error) error {
 	file, err := m.archive(ctx, src.Archive, src.SHA)
 	if err != nil {
 		return err
@@ -207,12 +210,12 @@ func (m *Mirrors) streamArchive(ctx context.Context, src platform.Source, use fu
 	}
 	defer f.Close()
 	hash := sha256.New()
-	packed := io.TeeReader(f, hash)
+	packed := &counter{r: io.TeeReader(f, hash)}
 	unzipped, err := gzip.NewReader(packed)
 	if err != nil {
 		return unreadable(err)
 	}
-	if err := use(unzipped); err != nil {
+	if err := use(unzipped, func() int64 { return packed.n }); err != nil {
 		return err
 	}
 	if _, err := io.Copy(io.Discard, packed); err != nil {
@@ -325,7 +328,7 @@ func (m *Mirrors) File(ctx context.Context, src platform.Source, name string) ([
 	}
 	var data []byte
 	found := false
-	err := m.streamArchive(ctx, src, func(r io.Reader) error {
+	err := m.streamArchive(ctx, src, func(r io.Reader, _ func() int64) error {
 		archive := tar.NewReader(r)
 		for {
 			h, err := archive.Next()
