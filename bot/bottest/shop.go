@@ -22,6 +22,7 @@ import (
 type Shop struct {
 	Fake *platformtest.Fake
 	Bare *platformtest.Fake
+	More []string // further apps, with production alone, on the fake
 
 	mu   sync.Mutex
 	refs map[string]string // ref → commit
@@ -41,11 +42,15 @@ var (
 
 // Apps are ocpizza and blog.
 func (s *Shop) Apps() []commands.App {
-	return []commands.App{
+	apps := []commands.App{
 		{Name: "ocpizza", Help: "A small pizzeria on the web.", Environments: []string{"production", "staging"},
 			Providers: map[string]string{"production": "fake", "staging": "fake"}, Repository: "https://git.example/ocpizza", Channel: "deploys"},
 		{Name: "blog", Help: "What we think.", Environments: []string{"production"}, Providers: map[string]string{"production": "plain"}},
 	}
+	for _, name := range s.More {
+		apps = append(apps, commands.App{Name: name, Environments: []string{"production"}, Providers: map[string]string{"production": "fake"}})
+	}
+	return apps
 }
 
 // Provider is the platform of a target.
@@ -55,6 +60,9 @@ func (s *Shop) Provider(t platform.Target) (platform.Provider, error) {
 		return s.Fake, nil
 	case "blog":
 		return s.Bare.Bare(), nil
+	}
+	if slices.Contains(s.More, t.App) {
+		return s.Fake, nil
 	}
 	return nil, fault.New(fault.Missing, "shop.provider", "/apps", "There is no app called %s.", t.App)
 }

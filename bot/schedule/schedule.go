@@ -140,11 +140,13 @@ func (c *Clock) apologise(ctx context.Context, s commands.Schedule, tick time.Ti
 	if sender == nil {
 		return
 	}
-	zone := tick.Location()
-	text := fmt.Sprintf("%s was due at %s, when maitred was not running. It is said now.", s.Line, tick.In(zone).Format("Mon 2 Jan 15:04 MST"))
+	if zone, err := time.LoadLocation(s.Zone); err == nil {
+		tick = tick.In(zone)
+	}
+	text := fmt.Sprintf("%s was due at %s, when maitred was not running. It is said now.", s.Line, tick.Format("Mon 2 Jan 15:04 MST"))
 	if missed > 1 {
 		text = fmt.Sprintf("%s was due %d times while maitred was not running, last at %s. It is said now, once.",
-			s.Line, missed, tick.In(zone).Format("Mon 2 Jan 15:04 MST"))
+			s.Line, missed, tick.Format("Mon 2 Jan 15:04 MST"))
 	}
 	card := chat.Card{Title: "A schedule comes late", State: chat.Warning, Text: text,
 		Fields: []chat.Field{{Label: "Schedule", Value: fmt.Sprintf("%d, by %s: %s", s.ID, s.Person.Label(), s.Cron)}}}
