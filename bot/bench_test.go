@@ -1,0 +1,179 @@
+package bot_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"maitred/bot"
+	"maitred/bot/bottest"
+	"maitred/chat"
+	"maitred/commands"
+	"maitred/store/storetest"
+)
+
+// eachStore benchmarks on both stores.
+func eachStore(b *testing.B, run func(b *testing.B, p storetest.Place)) {
+	b.Run("sqlite", func(b *testing.B) { run(b, storetest.SQLite(b)) })
+	b.Run("postgres", func(b *testing.B) { run(b, storetest.PostgreSQL(b)) })
+}
+
+func report(b *testing.B, name string, took []time.Duration) {
+	b.Helper()
+	slices.Sort(took)
+	at := func(part float64) float64 {
+		return float64(took[min(len(took)-1, int(part*float64(len(took))))].Microseconds()) / 1000
+	}
+	b.ReportMetric(at(.50), name+"-p50-ms")
+	b.ReportMetric(at(.99), name+"-p99-ms")
+}
+
+// From Receive to committed, with so many callers at once. What the lines do is
+// next to nothing, but each is worked on and answered meanwhile.
+func BenchmarkReceive(b *testing.B) {
+	eachStore(b, func(b *testing.B, p storetest.Place) {
+		room := bottest.NewRoom("room")
+		h := bottest.Open(b, p, room, oddly(func(context.Context, *commands.Order) (commands.Answer, error) {
+			return commands.Answer{}, nil
+		}))
+		var said atomic.Int64
+		for _, callers := range []int{1, 16, 64} {
+			b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+				took := make([]time.Duration, b.N)
+				var next atomic.Int64
+				var wg sync.WaitGroup
+				began := time.Now()
+				for range callers {
+					wg.Go(func() {
+						for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
+							in := saidBy(room, fmt.Sprintf("bench-%d", said.Add(1)), "/status")
+							start := time.Now()
+							if _, err := h.Bot.Receive(context.Background(), in); err != nil {
+								b.Error(err)
+								return
+							}
+							took[i] = time.Since(start)
+						}
+					})
+				}
+				wg.Wait()
+				b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "lines/s")
+				report(b, "ack", took)
+			})
+		}
+	})
+}
+
+func saidBy(room *bottest.Room, key, line string) chat.Inbound {
+	return chat.Inbound{Key: key, Person: room.Person("lea"), Place: chat.Place{Chat: "room", Channel: "general"}, Line: line, Source: chat.Typed, At: time.Now()}
+}
+
+// 500 lines a second, nine of ten /status and one /deploy, over fifty apps. The
+// backlog is what is unanswered, live or not shown when the last line was said.
+func BenchmarkMix(b *testing.B) {
+	eachStore(b, func(b *testing.B, p storetest.Place) {
+		m := newMix(b, p)
+		for b.Loop() {
+			m.play(500, 5*time.Second)
+		}
+		b.ReportMetric(float64(m.backlog[0]), "backlog-half")
+		b.ReportMetric(float64(m.backlog[1]), "backlog-end")
+		b.ReportMetric(m.drained.Seconds(), "drained-s")
+		report(b, "ack", m.acked)
+		report(b, "answer", m.answered)
+	})
+}
+
+// mix is a house under a steady load.
+type mix struct {
+	b    *testing.B
+	h    *bottest.House
+	room *bottest.Room
+	said int
+
+	mu              sync.Mutex
+	acked, answered []time.Duration
+	open            atomic.Int64
+	backlog         [2]int
+	drained         time.Duration
+}
+
+func newMix(b *testing.B, p storetest.Place) *mix {
+	room := bottest.NewRoom("room")
+	m := &mix{b: b, room: room, h: bottest.Open(b, p, room, func(c *bot.Config) { c.Workers = 64 })}
+	for i := range 50 {
+		m.h.Shop.More = append(m.h.Shop.More, fmt.Sprintf("app%02d", i))
+	}
+	return m
+}
+
+func (m *mix) play(rate int, length time.Duration) {
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	var wg sync.WaitGroup
+	total := int(length.Seconds() * float64(rate))
+	for i := range total {
+		<-tick.C
+		m.said++
+		n := m.said
+		m.open.Add(1)
+		wg.Go(func() { m.say(n); m.open.Add(-1) })
+		if i == total/2 {
+			m.backlog[0] = m.waiting()
+		}
+	}
+	m.backlog[1] = m.waiting()
+	began := time.Now()
+	wg.Wait()
+	for m.waiting() > 0 && time.Since(began) < time.Minute {
+		time.Sleep(5 * time.Millisecond)
+	}
+	m.drained = time.Since(began)
+}
+
+func (m *mix) say(n int) {
+	app := fmt.Sprintf("app%02d", n/10%50)
+	line := "/status " + app
+	if n%10 == 0 {
+		ref := fmt.Sprintf("v9.%d", n)
+		m.h.Shop.Move(ref, fmt.Sprintf("%07x", n))
+		line = "/deploy " + app + " " + ref
+	}
+	in := saidBy(m.room, fmt.Sprintf("mix-%d", n), line)
+	began := time.Now()
+	if _, err := m.h.Bot.Receive(context.Background(), in); err != nil {
+		m.b.Errorf("receive: %v", err)
+		return
+	}
+	acked := time.Since(began)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	got, err := m.h.Bot.Wait(ctx, in.Key)
+	switch {
+	case err != nil:
+		m.b.Errorf("%s: %v", line, err)
+	case !got.Started && (len(got.Said) != 1 || got.Said[0].Refused):
+		m.b.Errorf("%s: %+v", line, got.Said)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.acked, m.answered = append(m.acked, acked), append(m.answered, time.Since(began))
+}
+
+// waiting counts lines without an answer, operations on their way and messages
+// that are not shown.
+func (m *mix) waiting() int {
+	live, err := m.h.Engine.Live(context.Background())
+	if err != nil {
+		m.b.Error(err)
+	}
+	due, _, err := m.h.Store.Backlog(context.Background())
+	if err != nil {
+		m.b.Error(err)
+	}
+	return int(m.open.Load()) + len(live) + due
+}
