@@ -13,6 +13,7 @@ import (
 
 	"maitred/bot"
 	"maitred/chat"
+	"maitred/commands"
 	"maitred/fault"
 	"maitred/notifications"
 )
@@ -155,14 +156,9 @@ func keyPrefix(p chat.Person) string { return "say/" + p.Chat + "/" + p.ID + "/"
 func callersKey(key string) string { return key[strings.LastIndex(key, "/")+1:] }
 
 // sameLine reports whether a repeated key came with the line that it came with
-// first. What was stored may have lost a secret, so a shorter or masked line of
-// the same person is not held against him.
+// first, which was stored clean and without what must not be kept.
 func sameLine(stored, given chat.Inbound) bool {
-	verb := func(in chat.Inbound) string {
-		word, _, _ := strings.Cut(strings.TrimSpace(in.Line), " ")
-		return word
-	}
-	return stored.Line == given.Line || verb(stored) == verb(given)
+	return stored.Line == given.Line || stored.Line == commands.Sensitive(bot.Clean(given.Line))
 }
 
 // readJSON reads the body into v. Anything but JSON is refused: a form on

@@ -250,7 +250,7 @@ func TestTokensOwnTheirCallers(t *testing.T) {
 	if code, _ := ask(t, "POST", url+"/v1/say", `{"text":"/x","key":"same"}`, "Authorization", "Bearer ann-token"); code != 200 || len(m.heard) != 2 {
 		t.Errorf("the same key of one owner: %d, %d lines", code, len(m.heard))
 	}
-	if code, got := ask(t, "POST", url+"/v1/say", `{"text":"/other","key":"same"}`, "Authorization", "Bearer ann-token"); code != 409 || !strings.Contains(fmt.Sprint(got["error"]), "another line") {
+	if code, got := ask(t, "POST", url+"/v1/say", `{"text":"/x other","key":"same"}`, "Authorization", "Bearer ann-token"); code != 409 || !strings.Contains(fmt.Sprint(got["error"]), "another line") {
 		t.Errorf("another line under a used key: %d %v", code, got)
 	}
 	if code, _ := ask(t, "POST", url+"/v1/say", `{"text":"/x","as":"bob"}`, "Authorization", "Bearer ann-token"); code != 403 {

@@ -147,11 +147,11 @@ class Composer {
     this.close();
     this.text.value = "";
     this.grow();
+    if (past.at(-1) !== line && !/\bconfig\s+set\b/.test(line)) past.push(line);
+    sessionStorage.setItem("lines", JSON.stringify(past.slice(-50)));
+    this.back = past.length;
     try {
       await this.send(line, this.place);
-      if (past.at(-1) !== line && !/\bconfig\s+set\b/.test(line)) past.push(line);
-      sessionStorage.setItem("lines", JSON.stringify(past.slice(-50)));
-      this.back = past.length;
     } catch (err) {
       if (this.text.value === "") this.text.value = line;
       this.grow();
