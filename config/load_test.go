@@ -108,6 +108,7 @@ func TestMistakes(t *testing.T) {
 		"an app around maitred's data":  {"dir: app", "dir: .", `ocpizza/production would live around maitred's own data_dir.`},
 		"no repository":                 {"    repository: /srv/git/ocpizza\n", "", `repository of ocpizza is missing`},
 		"replicas on SQLite":            {"data_dir: data", "data_dir: data\nreplica: a", `Replicas need PostgreSQL`},
+		"a replica with a local app":    {"data_dir: data", "data_dir: data\nreplica: a\ndatabase: ${env:DATABASE_URL}", `ocpizza/production lives on this machine (transport: local), which replicas of maitred cannot share.`},
 		"a password in the file":        {"data_dir: data", "data_dir: data\ndatabase: postgres://maitred:hunter22@db/maitred", `database holds a password, and this file is no place for one.`},
 		"a password in the query":       {"data_dir: data", "data_dir: data\ndatabase: postgres://db/maitred?password=hunter22", `database holds a password`},
 		"another database":              {"data_dir: data", "data_dir: data\ndatabase: mysql://db/maitred", `database is neither sqlite nor the URL of a PostgreSQL.`},
