@@ -9,7 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"maitred": main})
+	testscript.Main(tidy{m}, map[string]func(){"maitred": main})
 }
 
 // TestScripts types at a terminal what testdata says, and reads what is printed.
