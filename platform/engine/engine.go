@@ -127,8 +127,9 @@ func (e *Engine) SetRules(r Rules) { e.rules.Store(&r) }
 
 // Run takes up what an earlier run of this replica left, and works until ctx
 // ends or the replica has lost its lease, which is an error: the process must
-// exit then, because another replica carries on with its work. When ctx ends, steps that run are told to stop and are
-// resumed by the next start. Run is called once; Close comes after it.
+// exit then, because another replica carries on with its work. When ctx ends,
+// steps that run are told to stop and are resumed by the next start. Run is
+// called once; Close comes after it.
 func (e *Engine) Run(ctx context.Context) error {
 	lost := make(chan error, 1)
 	if err := e.beat(ctx); err != nil {
