@@ -67,7 +67,10 @@ func Run(t *testing.T, fresh func(t testing.TB) Place) {
 		{"keeping house links the audit and ends politely", housekeeping},
 		{"everything is there after a restart", restart},
 	} {
-		t.Run(proof.claim, func(t *testing.T) { proof.prove(t, fresh(t)) })
+		t.Run(proof.claim, func(t *testing.T) {
+			t.Parallel() // they mostly wait for the disk, each for its own store
+			proof.prove(t, fresh(t))
+		})
 	}
 }
 
