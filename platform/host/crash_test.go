@@ -104,6 +104,34 @@ func TestACancelStopsTheWholeGroup(t *testing.T) {
 	}
 }
 
+func TestWhatACommandLeavesBehindIsStopped(t *testing.T) {
+	j := newJob(t)
+	if err := j.start(t.Context(), "/", bare, shell("sleep 60 & exit 4")); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if rc, err := j.wait(t.Context(), &out); err != nil || rc != 4 || j.alive() || !strings.Contains(out.String(), "left running") {
+		t.Errorf("the job ended with %d, %v, still there: %t; %q", rc, err, j.alive(), out.String())
+	}
+}
+
+func TestACancelInTheMomentOfTheStartLeavesNothing(t *testing.T) {
+	for i := range 20 {
+		j := newJob(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		timer := time.AfterFunc(time.Duration(i)*500*time.Microsecond, cancel)
+		err := j.start(ctx, "/", bare, shell("sleep 60"))
+		if err != nil && !errors.Is(err, context.Canceled) || err == nil && !j.begun() {
+			t.Errorf("start ended with %v, on record: %t", err, j.begun())
+		}
+		if err := j.stop(t.Context(), time.Second); err != nil || j.alive() {
+			t.Errorf("stop ended with %v", err)
+		}
+		timer.Stop()
+		cancel()
+	}
+}
+
 type writerFunc func([]byte)
 
 func (f writerFunc) Write(b []byte) (int, error) { f(b); return len(b), nil }

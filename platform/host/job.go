@@ -47,13 +47,17 @@ echo $rc >"$d/rc.$$" && mv "$d/rc.$$" "$d/rc"`
 func shell(line string) []string { return []string{"/bin/sh", "-c", line} }
 
 // start begins command unless the job was begun before, and returns when the
-// job is on record.
+// job is on record: also when ctx ends in that moment, because what is not on
+// record cannot be stopped.
 func (j job) start(ctx context.Context, dir string, env, command []string) error {
 	if err := j.box.Mkdir(j.dir, 0o750); err != nil {
 		return err
 	}
 	if j.begun() {
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	exited, err := j.box.Spawn(spawn{
 		Dir: dir, Env: append(env, j.mark()), Output: j.log,
@@ -62,7 +66,10 @@ func (j job) start(ctx context.Context, dir string, env, command []string) error
 	if err != nil {
 		return err
 	}
-	for tick := time.NewTicker(2 * time.Millisecond); ; {
+	tick, limit := time.NewTicker(2*time.Millisecond), time.NewTimer(onRecord)
+	defer tick.Stop()
+	defer limit.Stop()
+	for {
 		if j.begun() {
 			return nil
 		}
@@ -73,11 +80,13 @@ func (j job) start(ctx context.Context, dir string, env, command []string) error
 				return nil
 			}
 			return fmt.Errorf("start %s: the process ended before it was on record", j.dir)
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-limit.C:
+			return fmt.Errorf("start %s: the process did not come on record", j.dir)
 		}
 	}
 }
+
+const onRecord = 30 * time.Second // sh needs milliseconds
 
 func (j job) mark() string { return "MAITRED_JOB=" + j.dir }
 
@@ -119,10 +128,12 @@ func (j job) exit() (int, bool) {
 // errCut says that a job ended and nobody noted how.
 var errCut = errors.New("the process was cut short")
 
-// wait follows the job to its end, copying what it prints to out. When ctx ends
-// the job is stopped, unless it is maitred that stops.
+// wait follows the job to its end, copying what it prints to out. What the
+// command leaves running in its group has a moment to end, and is then stopped.
+// When ctx ends the job is stopped, unless it is maitred that stops.
 func (j job) wait(ctx context.Context, out io.Writer) (int, error) {
 	f := follower{job: j, out: out}
+	var ended time.Time
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -130,10 +141,20 @@ func (j job) wait(ctx context.Context, out io.Writer) (int, error) {
 		// written it, if ever.
 		alive := j.alive()
 		f.copy(!alive)
-		if rc, ok := j.exit(); ok && !alive {
-			return rc, nil
+		if rc, ok := j.exit(); ok {
+			if orElse(&ended, time.Now()); !alive {
+				return rc, nil
+			} else if time.Since(ended) > cancelGrace {
+				fmt.Fprintln(out, "What the command left running is stopped.")
+				if err := j.stop(ctx, cancelGrace); err != nil {
+					return 0, err
+				}
+			}
 		}
 		if !alive {
+			if _, ok := j.exit(); ok {
+				continue // it ended between the two looks
+			}
 			return 0, errCut
 		}
 		select {

@@ -66,8 +66,8 @@ func copySQLite(ctx context.Context, from, to string) (err error) {
 		_, ended := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		err = errors.Join(err, ended)
 	}()
-	var pages int
-	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&pages); err != nil {
+	var tables int // reading is what begins the transaction
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
 		return err
 	}
 	return conn.Raw(func(driver any) error {
