@@ -5,6 +5,7 @@ import (
 	"html"
 	"html/template"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ func templates() *template.Template {
 		"asset":    func(name string) string { return "/assets/" + version + "/" + name },
 		"address":  address,
 		"plural":   plural,
+		"notes":    notes,
 		"wide":     func(value string) bool { return len(value) > 64 || strings.Contains(value, "\n") },
 	}).ParseFS(pages, "templates/*.html"))
 }
@@ -50,35 +52,46 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// special is what inline turns into markup: code between backticks, addresses,
-// and the number of an operation.
-var special = regexp.MustCompile("`[^`\n]+`|https?://[^\\s<>\"'`]*[^\\s<>\"'`.,:;!?)]|(?:^|\\b|\\B)#[0-9]+\\b")
+// notes are those of a card that the text above them does not say already; a
+// card with a title does not show its text.
+func notes(c chat.Card) []string {
+	if c.Title != "" {
+		return c.Notes
+	}
+	return slices.DeleteFunc(slices.Clone(c.Notes), func(n string) bool { return strings.Contains(c.Text, n) })
+}
+
+// special is what inline turns into markup: code between backticks, a command
+// before a colon at the beginning of a line, addresses, and the number of an
+// operation.
+var special = regexp.MustCompile("(?m)`[^`\n]+`|^/[a-z][a-z -]*:|https?://[^\\s<>\"'`]*[^\\s<>\"'`.,:;!?)]|#[0-9]+\\b")
 
 // inline is a sentence of maitred's as HTML. Everything is escaped; nothing in
 // it can become markup but the few forms of special.
 func inline(text string) template.HTML {
 	var b strings.Builder
-	rest := text
-	for {
-		at := special.FindStringIndex(rest)
-		if at == nil {
-			break
-		}
-		b.WriteString(html.EscapeString(rest[:at[0]]))
-		found := rest[at[0]:at[1]]
-		escaped := html.EscapeString(found)
-		switch found[0] {
-		case '`':
-			b.WriteString("<code>" + html.EscapeString(strings.Trim(found, "`")) + "</code>")
-		case '#':
-			b.WriteString(`<b class="number">` + escaped + "</b>")
-		default:
-			b.WriteString(`<a href="` + escaped + `" target="_blank" rel="noreferrer noopener">` + escaped + "</a>")
-		}
-		rest = rest[at[1]:]
+	done := 0
+	for _, at := range special.FindAllStringIndex(text, -1) {
+		b.WriteString(html.EscapeString(text[done:at[0]]))
+		b.WriteString(markup(text[at[0]:at[1]]))
+		done = at[1]
 	}
-	b.WriteString(html.EscapeString(rest))
+	b.WriteString(html.EscapeString(text[done:]))
 	return template.HTML(b.String()) //nolint:gosec // every part was escaped above
+}
+
+// markup is one special piece of a sentence.
+func markup(found string) string {
+	escaped := html.EscapeString(found)
+	switch found[0] {
+	case '`':
+		return "<code>" + strings.Trim(escaped, "`") + "</code>"
+	case '/':
+		return "<code>" + strings.TrimSuffix(escaped, ":") + "</code>"
+	case '#':
+		return `<b class="number">` + escaped + "</b>"
+	}
+	return `<a href="` + escaped + `" target="_blank" rel="noreferrer noopener">` + escaped + "</a>"
 }
 
 var mention = regexp.MustCompile(`@[\pL\pN_-]+`)
