@@ -215,11 +215,11 @@ func TestFaultsAreWordedOnce(t *testing.T) {
 		notes   int
 	}{
 		"a corrected line": {fault.New(fault.Missing, "x", "/status ocpizza", "There is no ocpiza."), "There is no ocpiza. /status ocpizza", "/status ocpizza", 0},
-		"a usage":          {fault.New(fault.Invalid, "x", "/deploy APP[@REF] [REF] [to ENV]", "what"), "What. /deploy APP[@REF] [REF] [to ENV]", "", 1},
-		"choices":          {fault.New(fault.Invalid, "x", "/restart a\n/restart b", "Which app?"), "Which app? /restart a /restart b", "/restart a, /restart b", 0},
-		"words":            {fault.New(fault.Refused, "x", "Ask bob.", "It is frozen."), "It is frozen. Ask bob.", "", 1},
-		"a placeholder":    {fault.New(fault.Invalid, "x", "/breakglass 3 WHY", "Why?"), "Why? /breakglass 3 WHY", "", 1},
-		"no command":       {fault.New(fault.Invalid, "x", "/usr/bin is full", "No."), "No. /usr/bin is full", "", 1},
+		"a usage":          {fault.New(fault.Invalid, "x", "/deploy APP[@REF] [REF] [to ENV]", "what"), "what. /deploy APP[@REF] [REF] [to ENV]", "", 0},
+		"choices":          {fault.New(fault.Invalid, "x", "/restart a\n/restart b", "Which app?"), "Which app? /restart a or /restart b", "/restart a, /restart b", 0},
+		"words":            {fault.New(fault.Refused, "x", "Ask bob.", "It is frozen."), "It is frozen. Ask bob.", "", 0},
+		"a placeholder":    {fault.New(fault.Invalid, "x", "/breakglass 3 WHY", "Why?"), "Why? /breakglass 3 WHY", "", 0},
+		"no command":       {fault.New(fault.Invalid, "x", "/usr/bin is full", "No."), "No. /usr/bin is full", "", 0},
 		"a slip of ours":   {errors.New("pq: oh no"), "Something went wrong inside maitred.", "", 0},
 	}
 	for name, want := range tests {

@@ -14,7 +14,7 @@ type Audit struct {
 	Who     string `name:"who" complete:"person" placeholder:"WHO" help:"Only this person or service."`
 	Verb    string `name:"verb" complete:"command" placeholder:"VERB" help:"Only this command, such as deploy."`
 	App     string `name:"app" complete:"app" placeholder:"APP" help:"Only what was about this app."`
-	Outcome string `name:"outcome" enum:",ok,refused,failed,expired" default:"" placeholder:"ok|refused|failed|expired" help:"Only what ended so."`
+	Outcome string `name:"outcome" complete:"outcome" placeholder:"OUTCOME" help:"Only what ended so: ok, refused, invalid, failed, asked, succeeded, cancelled or expired."`
 	Since   Span   `name:"since" placeholder:"1d" help:"Only what is younger than this."`
 	Limit   int    `name:"limit" default:"20" placeholder:"20" help:"How many rows, 100 at most."`
 	Before  int64  `name:"before" placeholder:"SEQ" help:"Only rows before this one, to read on."`
@@ -24,6 +24,9 @@ type Audit struct {
 func (a *Audit) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	if a.Limit < 1 || a.Limit > 100 {
 		return Answer{}, invalid("/audit --limit=100", "--limit is between 1 and 100.")
+	}
+	if err := outcome(a.Outcome); err != nil {
+		return Answer{}, err
 	}
 	f := AuditFilter{Who: a.Who, Verb: strings.ToLower(strings.TrimPrefix(a.Verb, "/")), Outcome: a.Outcome, Before: a.Before, Limit: a.Limit}
 	if a.App != "" {
@@ -59,6 +62,19 @@ func (a *Audit) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 		card.Buttons = []chat.Button{{Label: "Older", Line: older.line()}}
 	}
 	return Answer{Card: card, Private: true}, nil
+}
+
+// outcomes are the words that the door and the engine write into the audit.
+var outcomes = []string{"ok", "refused", "invalid", "failed", "asked", "succeeded", "cancelled", "expired"}
+
+func outcome(word string) error {
+	if _, known := exact(word, outcomes); word == "" || known {
+		return nil
+	}
+	if best := nearest(word, outcomes); best != "" {
+		return invalid("/audit --outcome="+best, "Nothing ends as “%s”. Did you mean %s?", short(word), best)
+	}
+	return invalid("/audit", "Nothing ends as “%s”; it is one of %s.", short(word), list(outcomes, "or"))
 }
 
 // line spells a again, for the button that reads on.

@@ -116,6 +116,8 @@ func TestRefusalsSayWhatToTypeInstead(t *testing.T) {
 		"/approve":                      {"Which operation? None can be meant", "/queue"},
 		"/operation 99":                 {"There is no operation #99.", "/queue"},
 		"/logs --lines=9000":            {"--lines is between 1 and 500.", "/logs"},
+		"/audit --outcome=refusd":       {"Did you mean refused?", "/audit --outcome=refused"},
+		"/audit --outcome=pizza":        {"it is one of ok, refused,", "/audit"},
 		"/audit --limit=0":              {"--limit is between 1 and 100.", "/audit"},
 		"/audit --app=ocpiza":           {"Did you mean ocpizza?", "/status ocpizza"},
 		"/releases --limit=0":           {"--limit is between 1 and 100.", "/releases"},

@@ -255,6 +255,10 @@ func (f *finisher) values(sort string, t platform.Target) {
 		}
 	case "operation", "waiting", "unknown":
 		f.operations(sort)
+	case "outcome":
+		for _, o := range outcomes {
+			f.offer(o, "")
+		}
 	case "schedule":
 		schedules, _ := s.Schedules.Schedules(f.ctx)
 		for _, one := range schedules {
@@ -296,6 +300,11 @@ func (f *finisher) platform(sort string, t platform.Target) {
 			releases, _ := h.Releases(f.ctx, t, most)
 			for _, one := range releases {
 				f.offer(one.ID, join(one.Version, string(one.State)))
+			}
+			for _, one := range releases {
+				if one.Version != "" {
+					f.offer(one.Version, one.ID)
+				}
 			}
 		}
 	case "backup", "database":

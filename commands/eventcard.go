@@ -33,7 +33,6 @@ func (v *Voice) event(ctx context.Context, op platform.Operation, e engine.Event
 		card.Mention = []chat.Person{op.Requester}
 	case engine.GlassBroken:
 		card.State, card.Word, card.Channel = chat.Warning, "glass broken", true
-		card.Title = "The glass was broken"
 	case engine.BecameUnknown:
 		card = v.unknown(op, card)
 	case engine.Warned, engine.UndoBegan, engine.CancelAsked:
@@ -68,11 +67,13 @@ func (v *Voice) asked(ctx context.Context, op platform.Operation, e engine.Event
 	card.Notes = append(card.Notes, v.changes(ctx, op)...)
 	if op.State != platform.Waiting {
 		card.State, card.Word, card.Text = decided(op, decisions)
+		card.Fields = append(card.Fields, chat.Field{Label: "Decided", Value: capital(card.Text)})
 		card.Text = v.noun(op) + " " + card.Text
 		return card, nil
 	}
 	card.State, card.Word, card.Buttons = chat.Waiting, "waits for approval", deciding(op)
 	card.Mention = v.deciders(op, decisions)
+	card.Fields = append(card.Fields, chat.Field{Label: "Until", Value: clock(op.Approval.Deadline, e.At, "")})
 	card.Text = fmt.Sprintf("%s asks for approval of #%d: %s%s. It needs %s, until %s.", op.Requester.Label(), op.ID,
 		title(op), atCommit(op), approvalOf(op), clock(op.Approval.Deadline, e.At, ""))
 	if e.Kind == engine.ApprovalRemind {
@@ -200,10 +201,7 @@ func (v *Voice) stepEnded(ctx context.Context, op platform.Operation, e engine.E
 		if r.Name != e.Step || r.Undo != e.Undo {
 			continue
 		}
-		card.Title, card.Output = r.Name, r.Output
-		if r.Undo {
-			card.Title = "Taking back " + r.Name
-		}
+		card.Output = r.Output
 		if r.State == chat.StepFailed {
 			card.State, card.Word = chat.Bad, "failed"
 		}
@@ -213,7 +211,7 @@ func (v *Voice) stepEnded(ctx context.Context, op platform.Operation, e engine.E
 
 // unknown asks a person what is true.
 func (v *Voice) unknown(op platform.Operation, card chat.Card) chat.Card {
-	card.Title, card.State, card.Word = title(op), chat.Unsure, "needs a person"
+	card.State, card.Word = chat.Unsure, "needs a person"
 	if op.State != platform.Unknown {
 		card.State, card.Word = chat.Neutral, "settled"
 		return card

@@ -33,16 +33,18 @@ func FaultCard(err error) chat.Card {
 		card.Buttons = []chat.Button{{Label: fmt.Sprintf("Show #%d", twin.ID), Line: fmt.Sprintf("/operation %d", twin.ID)}}
 		return card
 	}
+	var hints []string
 	for _, hint := range strings.Split(f.Hint, "\n") {
-		switch hint = strings.TrimSpace(hint); {
-		case hint == "":
-		case complete(hint) && len(card.Buttons) < 5:
-			card.Buttons = append(card.Buttons, chat.Button{Label: clip(hint, 60), Line: hint})
-			card.Text += " " + hint
-		default:
-			card.Notes = append(card.Notes, hint)
-			card.Text += " " + hint
+		if hint = strings.TrimSpace(hint); hint == "" {
+			continue
 		}
+		hints = append(hints, hint)
+		if complete(hint) && len(card.Buttons) < 5 {
+			card.Buttons = append(card.Buttons, chat.Button{Label: clip(hint, 60), Line: hint})
+		}
+	}
+	if len(hints) > 0 {
+		card.Text += " " + list(hints, "or")
 	}
 	return card
 }

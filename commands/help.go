@@ -76,13 +76,14 @@ func group(c Call, s Services, first string) chat.Card {
 	}
 	card.Text = fmt.Sprintf("After /%s comes: %s.", first, strings.Join(names, ", "))
 	if len(names) == 0 {
+		card.Title = ""
 		card.Text = fmt.Sprintf("You may not use /%s. Say /whoami to see your roles.", first)
 	}
 	return card
 }
 
 func one(c Call, s Services, l *leaf) chat.Card {
-	card := chat.Card{Title: l.Usage, Text: fmt.Sprintf("/%s: %s", l.Path, l.Help)}
+	card := chat.Card{Title: l.Usage, Text: fmt.Sprintf("/%s: %s", l.Path, l.Help), Notes: []string{l.Help}}
 	for _, p := range l.Args {
 		card.Fields = append(card.Fields, chat.Field{Label: p.Shown, Value: p.Help})
 	}

@@ -35,6 +35,7 @@ func (v *Voice) card(ctx context.Context, op platform.Operation) (chat.Card, err
 	}
 	if code, ok := exit(steps); ok {
 		card.Text = sentence(v.headline(op) + fmt.Sprintf(" with exit code %d", code))
+		card.Fields = append(card.Fields, chat.Field{Label: "Exit code", Value: fmt.Sprint(code)})
 		if code != 0 && op.State == platform.Succeeded {
 			card.State, card.Word = chat.Warning, fmt.Sprintf("exit code %d", code)
 		}
@@ -53,6 +54,12 @@ func (v *Voice) facts(op platform.Operation, decisions []platform.Decision) []ch
 		facts = append(facts, fields("Release", op.Release, "Before", op.Previous)...)
 	}
 	facts = append(facts, fields("Backup", op.Backup)...)
+	if op.Behind != 0 {
+		facts = append(facts, chat.Field{Label: "Behind", Value: fmt.Sprintf("#%d", op.Behind)})
+	}
+	if op.Cancel != nil {
+		facts = append(facts, chat.Field{Label: "Cancelled by", Value: op.Cancel.Person.Label()})
+	}
 	if !op.Ended.IsZero() && !op.Started.IsZero() {
 		facts = append(facts, chat.Field{Label: "Took", Value: took(op.Ended.Sub(op.Started))})
 	}

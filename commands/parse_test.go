@@ -122,7 +122,6 @@ func TestWhatIsNotUnderstoodIsExplained(t *testing.T) {
 		"/approve soon":                      {"not the number of an operation", ""},
 		"/settle 3":                          {"needs a verdict", "/settle"},
 		"/settle 3 dnoe it is":               {"Did you mean done?", "/settle 3 done it is"},
-		"/audit --outcome rejectd":           {"it is one of ok, refused", ""},
 		"/status 'ocpizza":                   {"The quote that opens at character 9 (') is never closed.", ""},
 		`/lock ocpizza "half`:                {"is never closed", ""},
 		"/status\x00":                        {"invisible control character (U+0000)", "/help"},

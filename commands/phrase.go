@@ -76,7 +76,8 @@ func aimed(t platform.Target) string {
 	return quote(t.App) + " to " + quote(t.Environment)
 }
 
-// sentence ends text with a full stop and begins it with a capital.
+// sentence ends text with a full stop. It leaves the beginning alone, which may
+// be a name.
 func sentence(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -85,10 +86,10 @@ func sentence(text string) string {
 	if !strings.ContainsAny(text[len(text)-1:], ".!?") && !strings.HasSuffix(text, "…") {
 		text += "."
 	}
-	return capital(text)
+	return text
 }
 
-// capital begins text with a capital, unless it is a name such as "GET".
+// capital begins text with a capital.
 func capital(text string) string {
 	r, n := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(r)) + text[n:]

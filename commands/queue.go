@@ -32,8 +32,10 @@ func (q *Queue) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	}
 	switch n := len(card.Notes); {
 	case n == 0 && q.App != "":
+		card.Title = ""
 		card.Text = fmt.Sprintf("Nothing is running or waiting for %s.", q.App)
 	case n == 0:
+		card.Title = ""
 		card.Text = "Nothing is running or waiting."
 	default:
 		card.Text = capital(count(n, "operation is", "operations are")) + " running or waiting."

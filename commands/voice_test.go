@@ -232,13 +232,13 @@ func TestEventsMeanSomethingAlone(t *testing.T) {
 		mention   string
 		state     chat.State
 	}{
-		engine.Decided:       {"bob approved it.", "Deploy #3 of ocpizza: Bob approved it.", "ann", chat.Neutral},
+		engine.Decided:       {"bob approved it.", "Deploy #3 of ocpizza: bob approved it.", "ann", chat.Neutral},
 		engine.TurnCame:      {"#2 has ended; it is the turn of Deploy #3 of ocpizza.", "#2 has ended; it is the turn of Deploy #3 of ocpizza.", "ann", chat.Neutral},
-		engine.Warned:        {"the disk is nearly full", "Deploy #3 of ocpizza: The disk is nearly full.", "", chat.Warning},
+		engine.Warned:        {"the disk is nearly full", "Deploy #3 of ocpizza: the disk is nearly full.", "", chat.Warning},
 		engine.UndoBegan:     {"Taking back: switch.", "Deploy #3 of ocpizza: Taking back: switch.", "", chat.Warning},
-		engine.CancelAsked:   {"bob asked to cancel it.", "Deploy #3 of ocpizza: Bob asked to cancel it.", "", chat.Warning},
-		engine.Settled:       {"bob settled it.", "Deploy #3 of ocpizza: Bob settled it.", "", chat.Neutral},
-		engine.GlassBroken:   {"bob broke the glass.", "Deploy #3 of ocpizza: Bob broke the glass.", "", chat.Warning},
+		engine.CancelAsked:   {"bob asked to cancel it.", "Deploy #3 of ocpizza: bob asked to cancel it.", "", chat.Warning},
+		engine.Settled:       {"bob settled it.", "Deploy #3 of ocpizza: bob settled it.", "", chat.Neutral},
+		engine.GlassBroken:   {"bob broke the glass.", "Deploy #3 of ocpizza: bob broke the glass.", "", chat.Warning},
 		engine.BecameUnknown: {"Whether #3 switched is not known.", "Whether #3 switched is not known.", "ann bob", chat.Unsure},
 	}
 	for kind, want := range tests {
@@ -267,10 +267,10 @@ func TestTheOutputOfAStepGoesToTheThread(t *testing.T) {
 		{ID: 1, Operation: 3, Kind: engine.StepEnded, Step: "build", Say: "The step build is done."},
 		{ID: 2, Operation: 3, Kind: engine.StepEnded, Step: "build", Undo: true, Say: "Taking back build is done."},
 	}
-	if card := h.render(notifications.EventSubject, 1); card.Output != "compiled" || card.Title != "build" {
+	if card := h.render(notifications.EventSubject, 1); card.Output != "compiled" || card.Text != "Deploy #3 of ocpizza: The step build is done." {
 		t.Errorf("%+v", card)
 	}
-	if card := h.render(notifications.EventSubject, 2); card.Output != "removed" || card.Title != "Taking back build" {
+	if card := h.render(notifications.EventSubject, 2); card.Output != "removed" {
 		t.Errorf("%+v", card)
 	}
 }
