@@ -104,15 +104,23 @@ var wholesale = map[string]bool{"freeze": true, "unfreeze": true}
 // conclude says what came of a line and ends its row with its audit row. It goes
 // on when maitred is told to stop: the work is done and wants to be known.
 func (b *Bot) conclude(in chat.Inbound, r result) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), 30*time.Second, errTooLong)
-	defer cancel()
 	said, word, detail := b.word(in, r)
+	row := b.record(in, r.verb, subject(r.target, r.answer.Operation), word, detail)
+	b.finish(in, said, r.answer.Operation, r.answer.Started, row)
+}
+
+// finish says what is said and ends the row. A chat that does not answer gets
+// half a minute, and less when maitred is told to stop; the row is ended anyway.
+func (b *Bot) finish(in chat.Inbound, said []Said, operation int64, started bool, row commands.AuditRow) {
+	ctx, cancel := context.WithTimeoutCause(b.base, 30*time.Second, errTooLong)
+	defer cancel()
 	for i := range said {
 		said[i].Card = said[i].Card.Map(b.Redact)
 		b.deliver(ctx, in, &said[i], i)
 	}
-	row := b.record(in, r.verb, subject(r.target, r.answer.Operation), word, detail)
-	err := b.Store.Answered(ctx, in.Key, said, r.answer.Operation, r.answer.Started, row)
+	ctx, cancel = context.WithTimeoutCause(context.Background(), 30*time.Second, errTooLong)
+	defer cancel()
+	err := b.Store.Answered(ctx, in.Key, said, operation, started, row)
 	switch {
 	case fault.Is(err, fault.Refused):
 		b.Log.Info("answered elsewhere", zap.String("key", in.Key))
@@ -203,8 +211,6 @@ func (b *Bot) deliver(ctx context.Context, in chat.Inbound, s *Said, i int) {
 		select {
 		case <-time.After(max(wait, chat.Patience(err))):
 		case <-ctx.Done():
-		case <-b.base.Done():
-			return
 		}
 		wait = min(2*wait, 5*time.Second)
 	}

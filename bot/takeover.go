@@ -80,12 +80,6 @@ func (b *Bot) ask(in chat.Inbound, verb string) {
 	if len(in.Fields) == 0 {
 		card.Buttons = []chat.Button{{Label: "Say it again", Line: in.Line, Confirm: "Say “" + in.Line + "” again?"}}
 	}
-	ctx, cancel := context.WithTimeoutCause(context.Background(), 30*time.Second, errTooLong)
-	defer cancel()
-	said := []Said{{Card: card.Map(b.Redact), Private: in.Source != chat.Scheduled, Refused: true}}
-	b.deliver(ctx, in, &said[0], 0)
-	row := b.record(in, verb, "", outcomeAsked, "interrupted; the person was asked whether it is still wanted")
-	if err := b.Store.Answered(ctx, in.Key, said, 0, false, row); err != nil {
-		b.Log.Error("answer not stored", zap.String("key", in.Key), zap.Error(err))
-	}
+	said := []Said{{Card: card, Private: in.Source != chat.Scheduled, Refused: true}}
+	b.finish(in, said, 0, false, b.record(in, verb, "", outcomeAsked, "interrupted; the person was asked whether it is still wanted"))
 }

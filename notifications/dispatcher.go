@@ -38,12 +38,13 @@ type Dispatcher struct {
 
 // Limits are the times of a Dispatcher.
 type Limits struct {
-	Lease time.Duration // on claimed rows
-	Send  time.Duration // one call of a chat; less than Lease
-	Poll  time.Duration // how long to look away when nothing wakes
-	Pace  time.Duration // between edits of one message, where the chat does not say
-	Retry time.Duration // before the second attempt; doubled after each
-	Most  time.Duration // between attempts at most
+	Lease  time.Duration // on claimed rows
+	Send   time.Duration // one call of a chat; less than Lease
+	Poll   time.Duration // how long to look away when nothing wakes
+	Gather time.Duration // how long changes come together before the outbox is read
+	Pace   time.Duration // between edits of one message, where the chat does not say
+	Retry  time.Duration // before the second attempt; doubled after each
+	Most   time.Duration // between attempts at most
 }
 
 // look is what a message was made to look like, and when.
@@ -69,7 +70,7 @@ func NewDispatcher(outbox Outbox, senders map[string]chat.Sender, renderers map[
 		outbox: outbox, senders: senders, renderers: renderers, replica: replica, log: log,
 		Limits: Limits{
 			Lease: 10 * time.Second, Send: 8 * time.Second, Poll: 250 * time.Millisecond,
-			Pace: 100 * time.Millisecond, Retry: time.Second, Most: 5 * time.Minute,
+			Gather: 15 * time.Millisecond, Pace: 100 * time.Millisecond, Retry: time.Second, Most: 5 * time.Minute,
 		},
 		lanes: map[chat.Place]*lane{}, edited: map[int64]look{},
 	}
@@ -88,8 +89,20 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			d.work.Wait()
 			return nil
 		case <-d.outbox.Changed():
+			d.gather(ctx)
 		case <-poll.C:
 		}
+	}
+}
+
+// gather lets changes come together for a moment, so that a busy store is asked
+// once for many of them.
+func (d *Dispatcher) gather(ctx context.Context) {
+	timer := time.NewTimer(d.Limits.Gather)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
