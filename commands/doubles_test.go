@@ -150,9 +150,8 @@ func act(a platform.Action, r platform.Run) error {
 	return err
 }
 
-// in puts a call into a channel; on into an operation's thread; clicked and
-// filled say how the line came.
-func in(channel string) func(*Call) { return func(c *Call) { c.Place.Channel = channel } }
+// on puts a call into an operation's thread; clicked and filled say how the line
+// came.
 func on(id int64) func(*Call) {
 	return func(c *Call) { c.Subject, c.Place.Thread = id, "thread" }
 }

@@ -48,6 +48,9 @@ func (v *Voice) told(op platform.Operation, e engine.Event) string {
 	if strings.Contains(e.Say, fmt.Sprintf("#%d", op.ID)) {
 		return sentence(e.Say)
 	}
+	if e.By != nil { // a sentence may begin with a person's name in a capital, never with an app's
+		return v.noun(op) + ": " + capital(sentence(e.Say))
+	}
 	return v.noun(op) + ": " + sentence(e.Say)
 }
 

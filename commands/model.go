@@ -177,11 +177,3 @@ func (l *leaf) environment() (Param, bool) {
 	}
 	return l.Flags[i], true
 }
-
-func verbOf(path string) (*leaf, bool) {
-	i := slices.IndexFunc(leaves(), func(l *leaf) bool { return l.Path == path })
-	if i < 0 {
-		return nil, false
-	}
-	return leaves()[i], true
-}

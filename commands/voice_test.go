@@ -232,13 +232,13 @@ func TestEventsMeanSomethingAlone(t *testing.T) {
 		mention   string
 		state     chat.State
 	}{
-		engine.Decided:       {"bob approved it.", "Deploy #3 of ocpizza: bob approved it.", "ann", chat.Neutral},
+		engine.Decided:       {"bob approved it.", "Deploy #3 of ocpizza: Bob approved it.", "ann", chat.Neutral},
 		engine.TurnCame:      {"#2 has ended; it is the turn of Deploy #3 of ocpizza.", "#2 has ended; it is the turn of Deploy #3 of ocpizza.", "ann", chat.Neutral},
 		engine.Warned:        {"the disk is nearly full", "Deploy #3 of ocpizza: the disk is nearly full.", "", chat.Warning},
 		engine.UndoBegan:     {"Taking back: switch.", "Deploy #3 of ocpizza: Taking back: switch.", "", chat.Warning},
-		engine.CancelAsked:   {"bob asked to cancel it.", "Deploy #3 of ocpizza: bob asked to cancel it.", "", chat.Warning},
-		engine.Settled:       {"bob settled it.", "Deploy #3 of ocpizza: bob settled it.", "", chat.Neutral},
-		engine.GlassBroken:   {"bob broke the glass.", "Deploy #3 of ocpizza: bob broke the glass.", "", chat.Warning},
+		engine.CancelAsked:   {"bob asked to cancel it.", "Deploy #3 of ocpizza: Bob asked to cancel it.", "", chat.Warning},
+		engine.Settled:       {"bob settled it.", "Deploy #3 of ocpizza: Bob settled it.", "", chat.Neutral},
+		engine.GlassBroken:   {"bob broke the glass.", "Deploy #3 of ocpizza: Bob broke the glass.", "", chat.Warning},
 		engine.BecameUnknown: {"Whether #3 switched is not known.", "Whether #3 switched is not known.", "ann bob", chat.Unsure},
 	}
 	for kind, want := range tests {
@@ -248,6 +248,9 @@ func TestEventsMeanSomethingAlone(t *testing.T) {
 			op.State = platform.Unknown
 		}
 		h.desk.operations, h.desk.events = []platform.Operation{op}, []engine.Event{{ID: 1, Operation: 3, Kind: kind, Say: want.say, At: noon}}
+		if strings.HasPrefix(want.say, "bob") {
+			h.desk.events[0].By = &bob
+		}
 		card := h.render(notifications.EventSubject, 1)
 		var mention []string
 		for _, p := range card.Mention {
