@@ -238,6 +238,26 @@ func TestEveryPrefixOfARestoreIsTakenBack(t *testing.T) {
 	}
 }
 
+func TestNobodyGoesBackToAProcessThatIsOnItsWayOut(t *testing.T) {
+	s := newStage(t)
+	s.deploy("v1.0.0")
+	y := s.begin(s.PlanDeploy(t.Context(), pizza, s.source("v1.1.0")))
+	if _, err := y.until(t.Context(), "drain"); err != nil {
+		t.Fatal(err)
+	}
+	old, _ := s.tenant("blue")
+	old.Leaving = true // a crash right after this was noted, with the process still there
+	if err := s.setTenant(old); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := s.job(old).ident()
+	y.undo()
+	s.answers("v1.0.0")
+	if now, _ := s.job(s.activeTenant()).ident(); now.pid == before.pid {
+		t.Error("visitors are sent to a process that was told to stop")
+	}
+}
+
 func TestADamagedBackupIsRefused(t *testing.T) {
 	s := newStage(t)
 	s.deploy("v1.0.0")

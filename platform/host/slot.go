@@ -34,6 +34,7 @@ type tenant struct {
 	Job     string    `json:"job"` // directory, below .maitred/slots
 	Command string    `json:"command"`
 	Started time.Time `json:"started"`
+	Leaving bool      `json:"leaving,omitempty"` // it was told to stop: alive perhaps, but nobody may rely on it
 }
 
 func (p *Provider) tenant(slot string) (tenant, bool) {
@@ -42,14 +43,19 @@ func (p *Provider) tenant(slot string) (tenant, bool) {
 	return t, err == nil && json.Unmarshal(data, &t) == nil
 }
 
+func (p *Provider) setTenant(t tenant) error {
+	return p.fail("host.slot", p.box.Put(p.inState("slots", t.Slot+".json"), raw(t), 0o640))
+}
+
 func (p *Provider) job(t tenant) job {
 	return job{box: p.box, dir: p.inState("slots", t.Job), log: p.path("shared", "log", t.Slot+".log")}
 }
 
-// runs reports that slot runs release id; an empty id is any.
+// runs reports that slot runs release id, and was not told to stop; an empty id
+// is any.
 func (p *Provider) runs(slot, id string) bool {
 	t, ok := p.tenant(slot)
-	return ok && slot != "" && (id == "" || t.Release == id) && p.job(t).alive()
+	return ok && slot != "" && !t.Leaving && (id == "" || t.Release == id) && p.job(t).alive()
 }
 
 // active is the slot that the front asks, "" before the first deploy.
@@ -85,7 +91,7 @@ func (p *Provider) launch(ctx context.Context, slot, key string, e entry) error 
 	return p.locked(ctx, func() error {
 		next := tenant{Slot: slot, Release: e.ID, Key: key, Job: slot + "-" + fileName(key), Command: command, Started: time.Now().UTC()}
 		if was, ok := p.tenant(slot); ok {
-			if was.Key == key && was.Release == e.ID && p.job(was).alive() {
+			if was.Key == key && was.Release == e.ID && p.runs(slot, e.ID) {
 				return nil
 			}
 			if err := p.job(was).stop(ctx, p.config.Stop); err != nil {
@@ -101,12 +107,8 @@ func (p *Provider) launch(ctx context.Context, slot, key string, e entry) error 
 		if err := p.box.Link(filepath.Join("releases", e.Dir), p.path(slot)); err != nil {
 			return p.fail("host.start", err)
 		}
-		data, err := json.Marshal(next)
-		if err != nil {
+		if err := p.setTenant(next); err != nil {
 			return err
-		}
-		if err := p.box.Put(p.inState("slots", slot+".json"), data, 0o640); err != nil {
-			return p.fail("host.start", err)
 		}
 		env, err := p.environment(e, slot)
 		if err != nil {
@@ -142,6 +144,15 @@ func (p *Provider) halt(ctx context.Context, slot string) error {
 		return nil
 	}
 	p.drained(ctx, slot)
+	if err := ctx.Err(); err != nil {
+		return err // it serves on
+	}
+	// Noted before it is told: whoever goes back to it after a cancel or a crash
+	// must know that it is on its way out.
+	t.Leaving = true
+	if err := p.setTenant(t); err != nil {
+		return err
+	}
 	if err := p.job(t).stop(ctx, p.config.Stop); err != nil {
 		return p.fail("host.stop", err)
 	}
@@ -160,11 +171,13 @@ func (p *Provider) processes() []platform.Process {
 		j := p.job(t)
 		process := platform.Process{Name: "web." + slot, Type: "web", Since: t.Started, Release: t.Release, Command: t.Command}
 		switch alive := j.alive(); {
+		case alive && t.Leaving:
+			process.State = "stopping"
 		case alive && slot == active:
 			process.State = "up"
 		case alive:
 			process.State = "starting"
-		case slot == active && !p.stopped():
+		case slot == active && !t.Leaving && !p.stopped():
 			process.State = "crashed"
 		default:
 			process.State = "stopped"
