@@ -105,7 +105,8 @@ func New(c Config) *Bot {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}
-	b := &Bot{Config: c, metrics: newMetrics(c.Metrics), pool: newPool(c.Workers), working: map[string]bool{}}
+	b := &Bot{Config: c, pool: newPool(c.Workers), working: map[string]bool{}}
+	b.metrics = newMetrics(c.Metrics, b.pool.waiting)
 	b.base, b.end = context.WithCancelCause(context.Background())
 	return b
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"maitred/bot"
@@ -340,5 +341,58 @@ func TestCompletionOffersNothingToStrangers(t *testing.T) {
 	got := h.Bot.Complete(context.Background(), room.Person("ann"), deploys, "/dep")
 	if len(got) == 0 || !strings.Contains(got[0].Insert, "/deploy") {
 		t.Errorf("ann is offered %v", got)
+	}
+}
+
+func TestBadInputGetsOneSentenceAndANextStep(t *testing.T) {
+	room := bottest.NewRoom("room")
+	h := bottest.Open(t, storetest.SQLite(t), room)
+	tests := map[string]string{
+		"forty thousand characters": "/lock ocpizza " + strings.Repeat("x", 40_000),
+		"bytes that are no text":    "/deploy \xff\xfe ocpizza",
+		"a null":                    "/status ocpizza\x00",
+		"half a quote":              `/lock ocpizza "half`,
+		"nothing but a slash":       "/ ! ?",
+	}
+	for name, line := range tests {
+		t.Run(name, func(t *testing.T) {
+			hear(t, h, said(room, "ann", name, line))
+			got := answered(t, h, name)
+			if len(got.Said) != 1 || !got.Said[0].Refused || !got.Said[0].Private || got.Said[0].Card.Text == "" {
+				t.Fatalf("got %.300v", got)
+			}
+			if text := got.Said[0].Card.Text; len(text) > 500 || strings.Contains(text, "inside maitred") {
+				t.Errorf("it says %.300q", text)
+			}
+		})
+	}
+	rows, err := h.Store.Audit(context.Background(), commands.AuditFilter{Who: "ann"})
+	if err != nil || len(rows) != len(tests) {
+		t.Fatalf("%d rows of the audit, %v", len(rows), err)
+	}
+	for _, r := range rows {
+		if r.Outcome != "invalid" || len([]rune(r.Line)) > 2000 {
+			t.Errorf("the audit says %s of %.60q", r.Outcome, r.Line)
+		}
+	}
+}
+
+func TestTheBacklogAndTheAcksAreMeasured(t *testing.T) {
+	room, registry := bottest.NewRoom("room"), prometheus.NewRegistry()
+	h := bottest.Open(t, storetest.SQLite(t), room, func(c *bot.Config) { c.Metrics = registry })
+	hear(t, h, said(room, "vic", "k", "/status"))
+	answered(t, h, "k")
+	found, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range found {
+		names = append(names, f.GetName())
+	}
+	for _, want := range []string{"maitred_ack_seconds", "maitred_lines_total", "maitred_line_seconds", "maitred_lines_waiting"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("%s is missing in %v", want, names)
+		}
 	}
 }

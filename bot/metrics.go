@@ -15,7 +15,7 @@ type metrics struct {
 	seconds   *prometheus.HistogramVec
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 	m := &metrics{
 		acked: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "maitred_ack_seconds", Help: "From hearing a line to its being on disk.",
@@ -30,7 +30,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"verb"}),
 	}
 	if r != nil {
-		r.MustRegister(m.acked, m.lost, m.takenOver, m.lines, m.seconds)
+		backlog := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "maitred_lines_waiting", Help: "Lines that were heard and that no worker has taken up yet."},
+			func() float64 { return float64(waiting()) })
+		r.MustRegister(m.acked, m.lost, m.takenOver, m.lines, m.seconds, backlog)
 	}
 	return m
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Within is how long an expected answer may take.
-const Within = 4 * time.Second
+const Within = 30 * time.Second
 
 // Play plays a conversation. Its lines are:
 //
@@ -228,8 +228,9 @@ func (w wanted) seen(m Message) bool {
 	if m.Only != w.only || m.Form != w.form {
 		return false
 	}
+	text := strings.ToLower(m.Text) // a name that begins a sentence may be a capital or not
 	for _, part := range w.parts {
-		if !strings.Contains(m.Text, part) {
+		if !strings.Contains(text, strings.ToLower(part)) {
 			return false
 		}
 	}
