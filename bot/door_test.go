@@ -159,6 +159,23 @@ func TestWhatHadStartedItsOperationIsOnlyEnded(t *testing.T) {
 	})
 }
 
+func TestAnotherReplicaAnswersForADeadOne(t *testing.T) {
+	p := storetest.PostgreSQL(t)
+	room := bottest.NewRoom("room")
+	dead := p.Open(t) // it has heard something and will never answer, nor renew its lease
+	if _, err := dead.Hear(context.Background(), said(room, "vic", "left", "/status"), nil, "dead", 200*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	h := bottest.Open(t, p, room, func(c *bot.Config) { c.Replica, c.Lease = "alive", 300*time.Millisecond })
+	if got := answered(t, h, "left"); len(got.Said) != 1 || got.Said[0].Refused {
+		t.Errorf("got %+v", got)
+	}
+	err := dead.Answered(context.Background(), "left", nil, 0, false, commands.AuditRow{Verb: "status"})
+	if !fault.Is(err, fault.Refused) {
+		t.Errorf("the dead one answers after all: %v", err)
+	}
+}
+
 // deaf is a store that cannot write.
 type deaf struct{ *store.Store }
 
