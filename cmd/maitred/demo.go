@@ -48,7 +48,12 @@ func demo(ctx context.Context, t terminal, args []string) error {
 }
 
 // run furnishes the place and serves the demo until ctx ends.
-func (p *demoPlace) run(ctx context.Context, t terminal) error {
+func (p *demoPlace) run(ctx context.Context, t terminal) (err error) {
+	release, err := p.alone()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	if err := p.furnish(ctx); err != nil {
 		return endOf(ctx, err)
 	}

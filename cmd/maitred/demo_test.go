@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -172,5 +173,34 @@ func TestDemoSaysWhyItCannotStart(t *testing.T) {
 				t.Errorf("it left %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// TestDemoInADirectoryInUse starts a second demo where one runs: it is refused,
+// and has changed nothing.
+func TestDemoInADirectoryInUse(t *testing.T) {
+	d := newDemo(t)
+	d.start()
+	look := func() (text string) {
+		for _, name := range []string{"maitred.yml", "bin/maitred"} {
+			info, err := os.Stat(filepath.Join(d.dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += name + info.ModTime().String()
+		}
+		return text
+	}
+	before := look()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(path, "demo", "--dir", d.dir, "--listen", freePort(t), "--app-listen", freePort(t)).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), fmt.Sprintf("Another demo (pid %d) already runs in %s", d.process.Process.Pid, d.dir)) {
+		t.Errorf("a second demo in one directory says %q, %v", out, err)
+	}
+	if after := look(); after != before {
+		t.Errorf("it changed what was there: %s; before: %s", after, before)
 	}
 }
