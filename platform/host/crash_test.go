@@ -291,3 +291,36 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestAStartKeepsWhatASwitchHasDone starts maitred again after a kill between the
+// link of the front and the ledger: visitors see the new release, and the ledger
+// still says the old one.
+func TestAStartKeepsWhatASwitchHasDone(t *testing.T) {
+	s := newStage(t)
+	s.deploy("v1.0.0")
+	y := s.begin(s.PlanDeploy(t.Context(), pizza, s.source("v1.1.0")))
+	if _, err := y.until(t.Context(), "switch"); err != nil {
+		t.Fatal(err)
+	}
+	c, e, err := s.Provider.must(y.run(y.done))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.turn(c.Slot, e); err != nil {
+		t.Fatal(err)
+	}
+	s.Provider = s.open()
+	pid := s.activePID()
+	if err := s.EnsureRunning(t.Context(), pizza); err != nil {
+		t.Fatal(err)
+	}
+	s.answers("v1.1.0")
+	if now := s.activePID(); now != pid {
+		t.Errorf("the new release was stopped: visitors are served by process %d; before by %d", now, pid)
+	}
+	if _, err := y.until(t.Context(), ""); err != nil {
+		t.Fatalf("the deploy goes on: %v", err)
+	}
+	s.answers("v1.1.0")
+	s.wantStates(map[string]platform.ReleaseState{"r1": platform.ReleaseSuperseded, "r2": platform.ReleaseLive})
+}

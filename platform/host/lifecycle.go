@@ -24,7 +24,8 @@ func (p *Provider) setStopped(stopped bool) error {
 
 // EnsureRunning starts the front and the live release where they do not run,
 // and returns when the app answers. An app that was never deployed, or that
-// somebody stopped, is left as it is.
+// somebody stopped, is left as it is. An operation that a start of maitred finds
+// half done may go on meanwhile: what it did to the slots stays.
 func (p *Provider) EnsureRunning(ctx context.Context, t platform.Target) error {
 	if err := p.mine(t); err != nil {
 		return err
@@ -33,10 +34,42 @@ func (p *Provider) EnsureRunning(ctx context.Context, t platform.Target) error {
 	if err != nil || live == nil {
 		return err
 	}
-	if err := p.EnsureFront(ctx); err != nil || p.stopped() {
+	if err := p.EnsureFront(ctx); err != nil {
 		return err
 	}
-	return p.revive(ctx, "ensure", *live)
+	for {
+		slot, err := p.active()
+		if err != nil || p.stopped() {
+			return err
+		}
+		err = p.ensure(ctx, slot, *live)
+		now, looked := p.active()
+		if err == nil || looked != nil || now == slot {
+			return err
+		}
+	}
+}
+
+// ensure keeps what visitors see in slot running: the release that is in it,
+// which between a switch and its note in the ledger is not yet live. The link of
+// the front stays where it is.
+func (p *Provider) ensure(ctx context.Context, slot string, live entry) error {
+	if slot == "" {
+		return p.revive(ctx, "ensure", live)
+	}
+	e := live
+	if t, ok := p.tenant(slot); ok {
+		if in, err := p.entry(t.Release); err == nil {
+			e = in
+		}
+	}
+	if !p.runs(slot, e.ID) {
+		if err := p.launch(ctx, slot, "ensure", e); err != nil {
+			return err
+		}
+	}
+	_, err := p.probe(ctx, discard{}, slot, e)
+	return err
 }
 
 // revive starts e in the active slot unless it runs there.
