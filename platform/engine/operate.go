@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -308,7 +311,7 @@ func (r *runner) wonder(rec platform.StepRecord) outcome {
 // finish is a move that ends the operation, after which the line goes on.
 func (r *runner) finish(fn func(tx Tx, op *platform.Operation) error) outcome {
 	out := r.move(func(tx Tx, op *platform.Operation) error {
-		r.gather(op)
+		gather(op, slices.Collect(maps.Values(r.records)))
 		if err := fn(tx, op); err != nil {
 			return err
 		}
@@ -342,10 +345,13 @@ func (r *runner) move(fn func(tx Tx, op *platform.Operation) error) outcome {
 	return outcomeOf(err)
 }
 
-// gather takes over what the steps made.
-func (r *runner) gather(op *platform.Operation) {
-	for i := range op.Plan.Steps {
-		rec := r.records[recordKey{i, false}]
+// gather takes over what the steps made; of several, the last one's.
+func gather(op *platform.Operation, records []platform.StepRecord) {
+	slices.SortFunc(records, func(a, b platform.StepRecord) int { return cmp.Compare(a.Index, b.Index) })
+	for _, rec := range records {
+		if rec.Undo {
+			continue
+		}
 		if rec.State == chat.StepDone && rec.Result.Release != "" {
 			op.Release = rec.Result.Release
 		}

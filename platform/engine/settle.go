@@ -70,6 +70,11 @@ func (e *Engine) settle(ctx context.Context, tx Tx, op *platform.Operation, s pl
 	case platform.WasDone:
 		rec.State, rec.Ended = chat.StepDone, e.now()
 		rec.Result.Say = strings.TrimSpace(rec.Result.Say + " settled as done by " + who.Label())
+		if rec.Undo {
+			if err := tx.SaveStep(ctx, takenBack(records, rec, op.Fence)); err != nil {
+				return err
+			}
+		}
 	case platform.WasNotDone:
 		rec.State, rec.Handle, rec.Error = chat.StepPending, "", ""
 	case platform.GiveUp:
@@ -78,6 +83,7 @@ func (e *Engine) settle(ctx context.Context, tx Tx, op *platform.Operation, s pl
 		if err := tx.SaveStep(ctx, rec); err != nil {
 			return err
 		}
+		gather(op, records) // what was made before stays
 		return e.end(ctx, tx, op, platform.Failed, "step:"+rec.Name,
 			fmt.Sprintf("%s was given up by %s: nobody knows whether the step %s happened. Nothing was taken back; look at %s before the next operation.",
 				Title(*op), who.Label(), rec.Name, op.Target))
@@ -104,4 +110,15 @@ func unsettled(records []platform.StepRecord) (platform.StepRecord, bool) {
 		}
 	}
 	return platform.StepRecord{}, false
+}
+
+// takenBack is the record of the step that undo took back.
+func takenBack(records []platform.StepRecord, undo platform.StepRecord, fence int64) platform.StepRecord {
+	for _, r := range records {
+		if r.Index == undo.Index && !r.Undo {
+			r.State, r.Fence = chat.StepUndone, fence
+			return r
+		}
+	}
+	return platform.StepRecord{Operation: undo.Operation, Index: undo.Index, Name: undo.Name, State: chat.StepUndone, Fence: fence}
 }
