@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	retryFirst = 500 * time.Millisecond
-	retryMost  = 15 * time.Second
-	lookAgain  = 5 // how often an unreachable platform is asked what became of started work
+	lookAgain = 5  // how often an unreachable platform is asked what became of started work
+	longest   = 30 // how much longer than the first pause one between tries may get
 )
 
 // act carries an action out in its way, within its time, and says how it came
@@ -27,11 +26,11 @@ func (r *runner) act(rec platform.StepRecord, a platform.Action, call platform.R
 		patient, cancel := r.patient(ctx)
 		defer cancel()
 		res, err := attempt(r, patient, rec, log, func() (platform.Result, error) { return a.Once(patient, call) })
-		if fault.Is(err, fault.Unreachable) && ctx.Err() == nil {
+		out, judged := r.judge(ctx, limit, err)
+		if fault.Is(err, fault.Unreachable) && out != left && out != gone {
 			return unsure, rec, res, err // the answer was lost, perhaps not the deed
 		}
-		out, err := r.judge(ctx, limit, err)
-		return out, rec, res, err
+		return out, rec, res, judged
 	case a.Do != nil:
 		return r.repeat(ctx, limit, rec, a, call, log)
 	case a.Start != nil:
@@ -42,10 +41,10 @@ func (r *runner) act(rec platform.StepRecord, a platform.Action, call platform.R
 
 // repeat carries a Do out, again while the platform cannot be reached.
 func (r *runner) repeat(ctx context.Context, limit time.Duration, rec platform.StepRecord, a platform.Action, call platform.Run, log *tail) (outcome, platform.StepRecord, platform.Result, error) {
-	wait := retryFirst
+	wait := r.e.Retry
 	for try := 0; ; try++ {
 		res, err := attempt(r, ctx, rec, log, func() (platform.Result, error) { return a.Do(ctx, call) })
-		if !fault.Is(err, fault.Unreachable) || try >= a.Retries || !pause(ctx, &wait) {
+		if !fault.Is(err, fault.Unreachable) || try >= a.Retries || !r.pause(ctx, &wait) {
 			out, err := r.judge(ctx, limit, err)
 			return out, rec, res, err
 		}
@@ -63,6 +62,10 @@ func (r *runner) attach(ctx context.Context, limit time.Duration, rec platform.S
 	if rec.Handle == "" {
 		h, err := r.begin(ctx, rec, a, call, begun, log)
 		if errors.Is(err, errHidden) {
+			// maitred that stops asks nobody: the next start looks again.
+			if out, _ := r.judge(ctx, limit, err); out == left || out == gone {
+				return out, rec, none, err
+			}
 			return unsure, rec, none, err
 		}
 		if err != nil {
@@ -74,11 +77,11 @@ func (r *runner) attach(ctx context.Context, limit time.Duration, rec platform.S
 			return out, rec, none, nil
 		}
 	}
-	wait := retryFirst
+	wait := r.e.Retry
 	for try := 0; ; try++ {
 		res, err := attempt(r, ctx, rec, log, func() (platform.Result, error) { return a.Wait(ctx, call, rec.Handle) })
 		lost := fault.Is(err, fault.Unreachable) && ctx.Err() == nil
-		if lost && try < max(a.Retries, lookAgain) && pause(ctx, &wait) {
+		if lost && try < max(a.Retries, lookAgain) && r.pause(ctx, &wait) {
 			continue
 		}
 		if lost && ctx.Err() == nil {
@@ -94,7 +97,8 @@ var errHidden = errors.New("whether it was started could not be found out")
 
 // begin returns the handle of the work, started once.
 func (r *runner) begin(ctx context.Context, rec platform.StepRecord, a platform.Action, call platform.Run, begun bool, log *tail) (platform.Handle, error) {
-	wait := retryFirst
+	wait := r.e.Retry
+	var lost error // of the start before
 	for try := 0; ; try++ {
 		if begun {
 			// Looking must work even when a person cancelled: what runs has to be
@@ -105,7 +109,7 @@ func (r *runner) begin(ctx context.Context, rec platform.StepRecord, a platform.
 			switch {
 			case err == nil && found:
 				return h, nil
-			case err != nil && (try >= lookAgain || !pause(ctx, &wait)):
+			case err != nil && (try >= lookAgain || !r.pause(ctx, &wait)):
 				return "", &fault.Error{Kind: fault.Unreachable, Op: "engine.find", Err: errors.Join(errHidden, err),
 					Say: "Whether it was started could not be found out: " + fault.Of(err).Say}
 			case err != nil:
@@ -115,18 +119,19 @@ func (r *runner) begin(ctx context.Context, rec platform.StepRecord, a platform.
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
+		if lost != nil && try > lookAgain {
+			return "", lost
+		}
 		h, err := attempt(r, ctx, rec, log, func() (platform.Handle, error) { return a.Start(ctx, call) })
 		if err == nil {
 			return h, nil
 		}
-		// It may have begun although the answer says otherwise.
-		lost := fault.Is(err, fault.Unreachable) || ctx.Err() != nil
-		if !lost || try >= lookAgain {
+		if !fault.Is(err, fault.Unreachable) && ctx.Err() == nil {
 			return "", err
 		}
-		begun = true
+		begun, lost = true, err // it may have begun although the answer says otherwise
 		if ctx.Err() == nil {
-			pause(ctx, &wait)
+			r.pause(ctx, &wait)
 		}
 	}
 }
@@ -225,10 +230,10 @@ func (r *runner) patient(ctx context.Context) (context.Context, context.CancelFu
 }
 
 // pause waits a little longer each time, and reports whether ctx still stands.
-func pause(ctx context.Context, wait *time.Duration) bool {
+func (r *runner) pause(ctx context.Context, wait *time.Duration) bool {
 	t := time.NewTimer(*wait)
 	defer t.Stop()
-	*wait = min(2**wait, retryMost)
+	*wait = min(2**wait, longest*r.e.Retry)
 	select {
 	case <-ctx.Done():
 		return false

@@ -43,6 +43,7 @@ type Config struct {
 
 	Timeout time.Duration // of a step whose action names none; 15 minutes when zero
 	Grace   time.Duration // how long a step may take to end once it was told to; 10 s when zero
+	Retry   time.Duration // the pause before an unreachable platform is tried again, longer each time; 500 ms when zero
 	Lease   time.Duration // of a replica; 10 s when zero
 	Retain  time.Duration // how long ended operations are kept; 90 days when zero, for ever when negative
 	Now     func() time.Time
@@ -94,6 +95,7 @@ func New(c Config) (*Engine, error) {
 	}
 	c.Timeout = orDefault(c.Timeout, 15*time.Minute)
 	c.Grace = orDefault(c.Grace, 10*time.Second)
+	c.Retry = orDefault(c.Retry, 500*time.Millisecond)
 	c.Lease = orDefault(c.Lease, 10*time.Second)
 	c.Retain = orDefault(c.Retain, 90*24*time.Hour)
 	if c.Now == nil {

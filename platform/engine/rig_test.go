@@ -81,7 +81,7 @@ func open(t testing.TB, p storetest.Place, fake *platformtest.Fake, change ...fu
 	c := engine.Config{
 		Store: s, SQLite: s.SQLite(), Pool: s.Pool(), Replica: "one", Policy: crew{},
 		Providers: func(platform.Target) (platform.Provider, error) { return fake, nil },
-		Grace:     2 * time.Second, Log: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)),
+		Grace:     2 * time.Second, Retry: 50 * time.Millisecond, Log: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)),
 	}
 	if s.Pool() != nil {
 		c.SQLite = nil
