@@ -171,7 +171,7 @@ func (e *Engine) prune(ctx context.Context) {
 		if err != nil {
 			e.Log.Warn("retention of the queue failed", zap.Error(err))
 		}
-		if n == 0 {
+		if err != nil || n == 0 { // what cannot be deleted now is tried again in an hour
 			return
 		}
 	}
