@@ -118,6 +118,10 @@ func (p *Provider) take(ctx context.Context, r platform.Run, key, why string) (s
 	if err := p.roomForCopy(); err != nil {
 		return stored{}, err
 	}
+	named := time.Now().UTC() // the file that a crash kept out of the ledger is replaced, not left
+	if err := p.remember(noteOf(r, fileName(key)+"-named"), &named); err != nil {
+		return stored{}, err
+	}
 	part := p.path("backups", fmt.Sprintf(".%s.part", fileName(key)))
 	for _, old := range []string{part, part + "-wal", part + "-shm", part + "-journal"} {
 		if err := p.box.Remove(old); err != nil {
@@ -151,7 +155,7 @@ func (p *Provider) take(ctx context.Context, r platform.Run, key, why string) (s
 			last = max(last, number(other.ID))
 		}
 		b.ID = fmt.Sprintf("b%d", last+1)
-		b.File = fmt.Sprintf("%s-%s.sqlite", b.ID, b.At.Format("20060102T150405Z"))
+		b.File = fmt.Sprintf("%s-%s.sqlite", b.ID, named.Format("20060102T150405Z"))
 		if err := p.box.Rename(part, p.path("backups", b.File)); err != nil {
 			return p.fail("host.capture", err)
 		}

@@ -324,3 +324,28 @@ func TestAStartKeepsWhatASwitchHasDone(t *testing.T) {
 	s.answers("v1.1.0")
 	s.wantStates(map[string]platform.ReleaseState{"r1": platform.ReleaseSuperseded, "r2": platform.ReleaseLive})
 }
+
+// TestABackupThatWasNotNotedIsMadeAgain is killed between the file and its line
+// in the ledger.
+func TestABackupThatWasNotNotedIsMadeAgain(t *testing.T) {
+	s := newStage(t)
+	s.deploy("v1.0.0")
+	y := s.must(s.PlanCapture(t.Context(), pizza, ""))
+	if err := os.Remove(s.inState("backups.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	for now := time.Now().Unix(); time.Now().Unix() == now; {
+		time.Sleep(10 * time.Millisecond) // names hold seconds
+	}
+	s.Provider, y.done = s.open(), 0
+	if _, err := y.until(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.backups()
+	if err != nil || len(list) != 1 {
+		t.Fatalf("backups: %+v, %v", list, err)
+	}
+	if files, err := s.box.List(s.path("backups")); err != nil || len(files) != 1 || files[0] != list[0].File {
+		t.Errorf("there are the files %v, %v; want %s alone", files, err, list[0].File)
+	}
+}
