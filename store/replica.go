@@ -41,6 +41,14 @@ func (s *Store) Dead(ctx context.Context) ([]string, error) {
 	return all, s.fail("store.dead", err)
 }
 
+// Replicas lists the replicas that neither resigned nor were taken over.
+func (s *Store) Replicas(ctx context.Context) ([]string, error) {
+	all, err := rows(ctx, s.read(), "SELECT id FROM replicas WHERE taken_by = '' ORDER BY id", nil, func(r scanner) (id string, err error) {
+		return id, r.Scan(&id)
+	})
+	return all, s.fail("store.replicas", err)
+}
+
 // TakeOver marks a dead replica as taken over, and reports whether the caller
 // was the one who did. What the dead one had heard is free for Abandoned.
 func (s *Store) TakeOver(ctx context.Context, dead, by string) (bool, error) {

@@ -27,7 +27,8 @@ import (
 // person's word, no two exclusive operations of one target overlap, and
 // approvals and schedules survive. MAITRED_SOAK makes it ten times as long.
 func TestKill(t *testing.T) {
-	each(t, func(t *testing.T, p storetest.Place) {
+	// Not beside other tests: its leases are short.
+	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) {
 		kills, replicas := 10, 1
 		if os.Getenv("MAITRED_SOAK") != "" {
 			kills = 100

@@ -105,10 +105,16 @@ func open(t testing.TB, p storetest.Place, fake *platformtest.Fake, change ...fu
 	return r
 }
 
-// each runs test on both stores.
+// each runs test on both stores, beside others: they mostly wait.
 func each(t *testing.T, test func(t *testing.T, p storetest.Place)) {
 	t.Helper()
-	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) { test(t, p) })
+	t.Parallel()
+	for name, place := range map[string]func(testing.TB) storetest.Place{"sqlite": storetest.SQLite, "postgres": storetest.PostgreSQL} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, place(t))
+		})
+	}
 }
 
 func source(version string) *platform.Source {

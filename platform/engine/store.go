@@ -50,6 +50,9 @@ type Store interface {
 	Beat(ctx context.Context, replica, boot string, lease time.Duration) (time.Time, error)
 	Dead(ctx context.Context) ([]string, error)
 	TakeOver(ctx context.Context, dead, by string) (bool, error)
+	// Replicas lists those that neither resigned nor were taken over, the dead
+	// that nobody took over yet among them.
+	Replicas(ctx context.Context) ([]string, error)
 	Resign(ctx context.Context, replica, boot string) error // a polite stop
 
 	// Secret opens a sealed value by its handle. Faults: Missing.

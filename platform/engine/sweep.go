@@ -79,39 +79,6 @@ func (e *Engine) sweepOnce(ctx context.Context) error {
 	return nil
 }
 
-// orphanAfter is how long an operation of this replica may be without a runner:
-// far longer than the queue ever takes.
-const orphanAfter = 30 * time.Second
-
-// findOrphans hands over, to itself, what this replica owns and does not run.
-// It should find nothing.
-func (e *Engine) findOrphans(ctx context.Context, live []platform.Operation) {
-	seen := map[handed]time.Time{}
-	for _, op := range live {
-		if op.Owner != e.Replica || op.State != platform.Running && op.State != platform.Undoing {
-			continue
-		}
-		e.mu.Lock()
-		_, runs := e.runners[op.ID]
-		e.mu.Unlock()
-		if runs {
-			continue
-		}
-		h := handed{op.ID, op.Fence}
-		since, known := e.orphans[h]
-		if !known {
-			since = time.Now()
-		}
-		if time.Since(since) > orphanAfter {
-			e.Log.Warn("operation without a runner", zap.Int64("operation", op.ID), zap.Int64("fence", op.Fence))
-			e.handOver(ctx, op, "maitred lost sight of it and takes it up again.")
-			continue
-		}
-		seen[h] = since
-	}
-	e.orphans = seen
-}
-
 // expire ends an operation whose approval did not come in time.
 func (e *Engine) expire(ctx context.Context, op platform.Operation) error {
 	return e.waiting(ctx, op, func(tx Tx, op *platform.Operation) error {

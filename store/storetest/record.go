@@ -161,6 +161,7 @@ func replicaLease(t *testing.T, p Place) {
 	got[time.Time](t)(s.Beat(ctx, "two", "b1", time.Millisecond))
 	until(t, "the lease of two is over", func() bool { return len(got[[]string](t)(s.Dead(ctx))) == 1 })
 	same(t, "the dead", got[[]string](t)(s.Dead(ctx)), []string{"two"})
+	same(t, "the replicas, the dead one among them", got[[]string](t)(s.Replicas(ctx)), []string{"one", "two"})
 	same(t, "the living taken over", got[bool](t)(s.TakeOver(ctx, "one", "three")), false)
 	results := make(chan bool)
 	for range 8 {
@@ -176,6 +177,7 @@ func replicaLease(t *testing.T, p Place) {
 		}
 	}
 	same(t, "winners of the take-over", won, 1)
+	same(t, "the replicas after the take-over", got[[]string](t)(s.Replicas(ctx)), []string{"one"})
 	same(t, "the dead afterwards", len(got[[]string](t)(s.Dead(ctx))), 0)
 	must(t, s.Resign(ctx, "one", "another boot"))
 	same(t, "whether a stranger resigned for one", count(t, s, "SELECT COUNT(*) FROM replicas WHERE id = 'one'"), 1)
