@@ -78,7 +78,7 @@ type Engine struct {
 	stopped  chan struct{} // closed when nothing may be written any more
 	wake     chan struct{} // the sweeper looks at once
 	work     sync.WaitGroup
-	orphans  map[handed]time.Time // the sweeper's: owned here, and without a runner since
+	orphans  map[handed]time.Time // the sweeper's: walked by nobody, and since when
 }
 
 // New returns an Engine whose durable queue is ready to take work. Submit and
@@ -148,6 +148,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { e.heartbeat(loops, lost) })
 	wg.Go(func() { e.sweep(loops) })
+	if e.Pool != nil { // on SQLite there is nobody else
+		wg.Go(func() { e.inherit(loops) })
+	}
 	var err error
 	select {
 	case <-ctx.Done():

@@ -25,10 +25,10 @@ func (e *Engine) beat(ctx context.Context) error {
 	return nil
 }
 
-// heartbeat renews the lease and takes over the work of the dead. When it cannot
-// renew for seven tenths of the lease, it says so to lost: the others will count
-// this replica as dead soon, so it must be still by then. One process alone on
-// its database has nobody to yield to.
+// heartbeat renews the lease, and does nothing else that could keep it from
+// doing so in time. When it cannot renew for seven tenths of the lease, it says
+// so to lost: the others will count this replica as dead soon, so it must be
+// still by then. One process alone on its database has nobody to yield to.
 func (e *Engine) heartbeat(ctx context.Context, lost chan<- error) {
 	tick := time.NewTicker(e.Lease / 5)
 	defer tick.Stop()
@@ -52,9 +52,6 @@ func (e *Engine) heartbeat(ctx context.Context, lost chan<- error) {
 			lost <- fmt.Errorf("%w: %w", errLost, err)
 			return
 		}
-		if err == nil && e.Pool != nil {
-			e.bury(ctx)
-		}
 		select {
 		case <-ctx.Done():
 			return
@@ -75,6 +72,24 @@ func (e *Engine) leased() error {
 		return nil
 	}
 	return errLost
+}
+
+// inherit takes over the work of the dead until ctx ends. It may wait for long:
+// a replica that was frozen in the middle of a change holds its target until the
+// database gives up on it.
+func (e *Engine) inherit(ctx context.Context) {
+	tick := time.NewTicker(e.Lease / 5)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if e.leased() == nil {
+			e.bury(ctx)
+		}
+	}
 }
 
 // bury takes over the work of replicas whose lease is over.
