@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -125,15 +127,32 @@ func dsn(file, mode string, pragmas ...string) string {
 // the process is gone, however it went.
 type lockFile struct{ file *os.File }
 
+// Lock takes dir for this maitred as opening a store in it does, for files that
+// lie there beside a store. Faults: Busy (another maitred uses it), Invalid.
+func Lock(dir string) (release func(), err error) {
+	l, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	return l.release, nil
+}
+
 // lockDir makes sure that one maitred uses dir.
 func lockDir(dir string) (*lockFile, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, unwritable(dir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		defer f.Close()
+	for deadline := time.Now().Add(lockGrace); ; time.Sleep(5 * time.Millisecond) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			break
+		}
 		pid, _ := os.ReadFile(f.Name())
+		if dead(string(pid)) && time.Now().Before(deadline) {
+			continue
+		}
+		f.Close()
 		return nil, &fault.Error{
 			Kind: fault.Busy, Op: "store.open",
 			Say:  fmt.Sprintf("Another maitred (pid %s) already uses %s.", orUnknown(string(pid)), dir),
@@ -146,6 +165,15 @@ func lockDir(dir string) (*lockFile, error) {
 		return nil, unwritable(dir, err)
 	}
 	return &lockFile{f}, nil
+}
+
+// lockGrace is how long a lock may outlive its process: what a maitred was just
+// starting when it was killed holds the lock until it becomes another program.
+const lockGrace = 5 * time.Second
+
+func dead(pid string) bool {
+	n, err := strconv.Atoi(strings.TrimSpace(pid))
+	return err == nil && errors.Is(syscall.Kill(n, 0), syscall.ESRCH)
 }
 
 func (l *lockFile) release() { l.file.Close() }

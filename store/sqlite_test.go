@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +53,24 @@ func TestTwoMaitredsOnOneDirectory(t *testing.T) {
 	must(t, first.Ready(ctx))
 	must(t, first.Close())
 	p.Open(t)
+}
+
+// TestALockOutlivesItsProcessForAMoment kills a maitred that was starting a
+// program: until that program is another one, it has the lock.
+func TestALockOutlivesItsProcessForAMoment(t *testing.T) {
+	dir := t.TempDir()
+	gone := exec.Command("true")
+	must(t, gone.Run())
+	f, err := os.Create(filepath.Join(dir, "maitred.lock"))
+	must(t, err)
+	fmt.Fprintln(f, gone.Process.Pid)
+	must(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX))
+	time.AfterFunc(50*time.Millisecond, func() { f.Close() })
+	release, err := store.Lock(dir)
+	must(t, err)
+	defer release()
+	_, err = store.Lock(dir)
+	wants(t, err, fault.Busy, fmt.Sprintf("Another maitred (pid %d) already uses %s.", os.Getpid(), dir), "Stop that one")
 }
 
 func TestFilesBelongToOneUser(t *testing.T) {

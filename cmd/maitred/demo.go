@@ -16,6 +16,7 @@ import (
 	"maitred/bot/webchat"
 	"maitred/config"
 	"maitred/fault"
+	"maitred/store"
 	"maitred/web"
 )
 
@@ -48,12 +49,12 @@ func demo(ctx context.Context, t terminal, args []string) error {
 }
 
 // run furnishes the place and serves the demo until ctx ends.
-func (p *demoPlace) run(ctx context.Context, t terminal) (err error) {
-	release, err := p.alone()
+func (p *demoPlace) run(ctx context.Context, t terminal) error {
+	release, err := store.Lock(p.dir) // before anything is written that a running one reads
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer release()
 	if err := p.furnish(ctx); err != nil {
 		return endOf(ctx, err)
 	}

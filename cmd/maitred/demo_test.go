@@ -197,7 +197,7 @@ func TestDemoInADirectoryInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := exec.Command(path, "demo", "--dir", d.dir, "--listen", freePort(t), "--app-listen", freePort(t)).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), fmt.Sprintf("Another demo (pid %d) already runs in %s", d.process.Process.Pid, d.dir)) {
+	if err == nil || !strings.Contains(string(out), fmt.Sprintf("Another maitred (pid %d) already uses %s.", d.process.Process.Pid, d.dir)) {
 		t.Errorf("a second demo in one directory says %q, %v", out, err)
 	}
 	if after := look(); after != before {
