@@ -335,6 +335,10 @@ func (r *runner) move(fn func(tx Tx, op *platform.Operation) error) outcome {
 			if op.Fence != r.fence {
 				return ErrFenced
 			}
+			if op.State != platform.Running && op.State != platform.Undoing {
+				r.op = op // an earlier try was stored, and the answer was lost
+				return nil
+			}
 			if err := fn(tx, &op); err != nil {
 				return err
 			}

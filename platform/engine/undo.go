@@ -17,6 +17,9 @@ func (r *runner) turn(out outcome, rec platform.StepRecord) outcome {
 	ctx := context.WithoutCancel(r.ctx)
 	back := r.toUndo()
 	moved := r.finishUnless(len(back) > 0, func(tx Tx, op *platform.Operation) error {
+		if op.State == platform.Undoing {
+			return nil // stored by an earlier try, whose answer was lost
+		}
 		reason, why := "step:"+rec.Name, fmt.Sprintf("%s failed in the step %s: %s", Title(*op), rec.Name, sentence(rec.Error))
 		if out == dropped && op.Cancel != nil {
 			reason = "by:" + op.Cancel.Person.Label()
