@@ -178,7 +178,11 @@ func (r *runner) read(h handed) outcome {
 	}
 	r.redact = func(s string) string { return s }
 	if r.e.Redact != nil {
-		if r.redact, err = r.e.Redact(r.ctx, r.op.Target); err != nil {
+		// Not for long: nothing can be cancelled before the walk begins.
+		ctx, cancel := context.WithTimeout(r.ctx, r.e.Grace)
+		r.redact, err = r.e.Redact(ctx, r.op.Target)
+		cancel()
+		if err != nil {
 			r.e.Log.Warn("output is withheld: the secrets of the target cannot be read", zap.Error(err))
 			r.redact = nil
 		}

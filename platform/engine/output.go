@@ -105,6 +105,6 @@ func (r *runner) clean(res platform.Result, t *tail) platform.Result {
 	return res
 }
 
-func fields(rec platform.StepRecord, err error) []zap.Field {
-	return []zap.Field{zap.Int64("operation", rec.Operation), zap.String("step", rec.Name), zap.Bool("undo", rec.Undo), zap.Error(err)}
+func fields(rec platform.StepRecord, cause string) []zap.Field {
+	return []zap.Field{zap.Int64("operation", rec.Operation), zap.String("step", rec.Name), zap.Bool("undo", rec.Undo), zap.String("error", cause)}
 }

@@ -145,7 +145,7 @@ func (r *runner) close(rec platform.StepRecord, out outcome, res platform.Result
 	if cause != nil {
 		rec.Error = r.text(fault.Of(cause).Say, log)
 		if fault.Of(cause).Kind == fault.Internal {
-			r.e.Log.Warn("step failed", fields(rec, cause)...)
+			r.e.Log.Warn("step failed", fields(rec, r.text(cause.Error(), log))...)
 		}
 	}
 	stored := r.move(func(tx Tx, op *platform.Operation) error {

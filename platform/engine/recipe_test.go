@@ -3,9 +3,14 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"maitred/fault"
 	"maitred/platform"
@@ -240,4 +245,52 @@ func (l loudProvider) Actions() map[string]platform.Action {
 		}
 		return platform.Result{Say: l.secret, Warnings: []string{l.secret}}, fault.New(fault.Invalid, "loud", "", "It dislikes %s.", l.secret)
 	}}}
+}
+
+// crudeProvider fails with an error that no person was meant to read.
+type crudeProvider struct {
+	loudProvider
+}
+
+func (c crudeProvider) Actions() map[string]platform.Action {
+	return map[string]platform.Action{"loud": {Do: func(context.Context, platform.Run) (platform.Result, error) {
+		return platform.Result{}, errors.New("dial postgres://shop:" + c.secret + "@db: refused")
+	}}}
+}
+
+func TestSecretsAreTakenOutOfTheLog(t *testing.T) {
+	t.Parallel()
+	const canary = "canary-3b1f7c"
+	crude := crudeProvider{loudProvider{platformtest.New(platformtest.Options{}), canary}}
+	core, logged := observer.New(zap.DebugLevel)
+	r := onSQLite(t, platformtest.Options{}, func(c *engine.Config) {
+		c.Log = zap.New(core)
+		c.Providers = func(platform.Target) (platform.Provider, error) { return crude, nil }
+		c.Redact = func(context.Context, platform.Target) (func(string) string, error) {
+			return func(s string) string { return strings.ReplaceAll(s, canary, "[redacted]") }, nil
+		}
+	})
+	r.untilState(r.submit(request(platform.RunCommand, args(engine.RunArgs{Command: []string{"env"}}))).ID, platform.Failed)
+	said := logged.FilterMessage("step failed").All()
+	if len(said) != 1 || !strings.Contains(encode(said[0].ContextMap()), "shop:[redacted]@db") {
+		t.Errorf("logged: %v", said)
+	}
+}
+
+// A platform that does not tell its secrets does not hold an operation up.
+func TestSecretsThatNeverComeWithholdTheOutput(t *testing.T) {
+	t.Parallel()
+	loud := loudProvider{platformtest.New(platformtest.Options{}), "anything"}
+	r := onSQLite(t, platformtest.Options{}, func(c *engine.Config) {
+		c.Grace = 50 * time.Millisecond
+		c.Providers = func(platform.Target) (platform.Provider, error) { return loud, nil }
+		c.Redact = func(ctx context.Context, _ platform.Target) (func(string) string, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	})
+	op := r.untilState(r.submit(request(platform.RunCommand, args(engine.RunArgs{Command: []string{"env"}}))).ID, platform.Failed)
+	if out := r.steps(op.ID)[0].Output; strings.Contains(out, "TOKEN") || !strings.Contains(out, "withheld") {
+		t.Errorf("output: %s", out)
+	}
 }
