@@ -78,6 +78,7 @@ type Engine struct {
 	stopped  chan struct{} // closed when nothing may be written any more
 	wake     chan struct{} // the sweeper looks at once
 	work     sync.WaitGroup
+	lineWork sync.WaitGroup       // the sweeper's walks along lines
 	orphans  map[handed]time.Time // the sweeper's: walked by nobody, and since when
 }
 

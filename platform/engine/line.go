@@ -5,11 +5,17 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
+	"maitred/fault"
 	"maitred/platform"
 )
+
+// recheckMost is how long looking at everything again may take. A repository
+// that does not answer must not hold a line for ever.
+const recheckMost = 3 * time.Minute
 
 // before is the operation that must end before op may start: the last one of
 // those in line ahead of it with which it conflicts, else one that holds the
@@ -53,6 +59,24 @@ func (e *Engine) advance(ctx context.Context, t platform.Target) {
 	line := e.line(t)
 	line.Lock()
 	defer line.Unlock()
+	e.advanceAll(ctx, t)
+}
+
+// advanceBeside is advance without waiting for it: a repository or platform that
+// answers slowly holds up its own line, and not the sweeper. A line that
+// somebody walks already is left to him.
+func (e *Engine) advanceBeside(ctx context.Context, t platform.Target) {
+	line := e.line(t)
+	if !line.TryLock() {
+		return
+	}
+	e.lineWork.Go(func() {
+		defer line.Unlock()
+		e.advanceAll(ctx, t)
+	})
+}
+
+func (e *Engine) advanceAll(ctx context.Context, t platform.Target) {
 	for !e.stopping.Load() {
 		moved, err := e.advanceOne(ctx, t)
 		if err != nil {
@@ -128,7 +152,9 @@ func (e *Engine) reline(ctx context.Context, tx Tx, live []platform.Operation) e
 // start runs the gates once more and then makes op running, if it still may. It
 // reports whether anything changed.
 func (e *Engine) start(ctx context.Context, op platform.Operation) (bool, error) {
-	fresh, closed := e.recheck(ctx, op)
+	looking, cancel := context.WithTimeout(ctx, recheckMost)
+	fresh, found := e.recheck(looking, op)
+	cancel()
 	moved := false
 	var after platform.Operation
 	err := e.update(ctx, op.Target, func(tx Tx) error {
@@ -145,10 +171,14 @@ func (e *Engine) start(ctx context.Context, op platform.Operation) (bool, error)
 			return nil
 		}
 		moved = true
+		closed := found
 		if closed == nil {
-			closed, err = e.barred(ctx, tx, cur)
+			gate, v, err := e.barred(ctx, tx, cur)
 			if err != nil {
 				return err
+			}
+			if !v.Open {
+				closed = notStarted(cur, "gate:"+gate, fault.Of(refusal(gate, cur, v)).Say)
 			}
 		}
 		if closed != nil {

@@ -18,9 +18,7 @@ type closedAt struct{ reason, say string }
 // the commit that was approved, and the plan, which may have aged while it
 // waited. It changes nothing.
 func (e *Engine) recheck(ctx context.Context, op platform.Operation) (platform.Operation, *closedAt) {
-	stopped := func(reason, why string) *closedAt {
-		return &closedAt{reason, fmt.Sprintf("%s was not started: %s Nothing was changed.", Title(op), sentence(why))}
-	}
+	stopped := func(reason, why string) *closedAt { return notStarted(op, reason, why) }
 	if op.Approval != nil && op.Approval.Digest != Digest(op) {
 		return op, stopped("voided", "what was approved is not what would be done")
 	}
@@ -54,6 +52,10 @@ func (e *Engine) recheck(ctx context.Context, op platform.Operation) (platform.O
 	op.Plan, op.Previous = fresh.Plan, fresh.Previous
 	op.Warnings = append(slices.Clone(p.warnings), fresh.Warnings...)
 	return op, nil
+}
+
+func notStarted(op platform.Operation, reason, why string) *closedAt {
+	return &closedAt{reason, fmt.Sprintf("%s was not started: %s Nothing was changed.", Title(op), sentence(why))}
 }
 
 // lacking says which approvals are missing by the rules of now; empty is none.
@@ -92,30 +94,27 @@ func (e *Engine) moved(ctx context.Context, op platform.Operation) string {
 	return fmt.Sprintf("%s was %s when it was approved and is %s now", op.Source.Ref, short(op.Source.SHA), short(now.SHA))
 }
 
-// barred looks for a lock or freeze that came between the check and the start,
-// within the transaction of the start.
-func (e *Engine) barred(ctx context.Context, tx Tx, op platform.Operation) (*closedAt, error) {
+// barred looks for a lock or freeze that came after the gates were asked, within
+// the transaction of the start. It returns the gate, when one is closed.
+func (e *Engine) barred(ctx context.Context, tx Tx, op platform.Operation) (string, Verdict, error) {
 	locks, err := tx.Locks(ctx)
 	if err != nil {
-		return nil, err
+		return "", Verdict{}, err
 	}
 	freezes, err := tx.Freezes(ctx)
 	if err != nil {
-		return nil, err
+		return "", Verdict{}, err
 	}
 	now := e.now()
 	locks = slices.DeleteFunc(locks, func(l Lock) bool { return !l.Expires.After(now) })
 	freezes = slices.DeleteFunc(freezes, func(f Freeze) bool { return !f.Expires.IsZero() && !f.Expires.After(now) })
-	for _, g := range []struct {
-		name string
-		v    Verdict
-	}{{"lock", locked(op, locks)}, {"freeze", frozen(op, freezes)}} {
-		if !g.v.Open {
-			say := fault.Of(refusal(g.name, op, g.v)).Say
-			return &closedAt{"gate:" + g.name, fmt.Sprintf("%s was not started: %s Nothing was changed.", Title(op), say)}, nil
-		}
+	if v := locked(op, locks); !v.Open {
+		return "lock", v, nil
 	}
-	return nil, nil
+	if v := frozen(op, freezes); !v.Open {
+		return "freeze", v, nil
+	}
+	return "", Open(), nil
 }
 
 func short(sha string) string {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"maitred/fault"
@@ -35,6 +36,10 @@ func (e *Engine) Submit(ctx context.Context, r Request) (platform.Operation, err
 			return op, err
 		}
 	}
+	holders, err := e.holders(ctx, r)
+	if err != nil {
+		return platform.Operation{}, err
+	}
 	op, err := e.draft(ctx, r)
 	if err != nil {
 		return platform.Operation{}, err
@@ -49,13 +54,31 @@ func (e *Engine) Submit(ctx context.Context, r Request) (platform.Operation, err
 	stored := op
 	err = e.update(ctx, op.Target, func(tx Tx) error {
 		stored = op // a repeated transaction starts from the same
-		return e.insert(ctx, tx, &stored, r)
+		return e.insert(ctx, tx, &stored, r, holders)
 	})
 	if err != nil {
 		return platform.Operation{}, err
 	}
 	e.metrics.submitted(stored)
+	if stored.State == platform.Queued && stored.Behind == 0 {
+		return e.after(ctx, stored, nil)
+	}
 	return stored, nil
+}
+
+// holders are the operations that hold the target against r now.
+func (e *Engine) holders(ctx context.Context, r Request) ([]int64, error) {
+	live, err := e.Store.Live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, op := range live {
+		if op.Target == r.Target && op.State.Holds() && op.Kind.Conflicts(r.Kind) {
+			ids = append(ids, op.ID)
+		}
+	}
+	return ids, nil
 }
 
 // draft is the operation that r asks for, planned by the recipe of its kind and
@@ -105,7 +128,8 @@ func (e *Engine) place(op *platform.Operation, need *Required) {
 }
 
 // insert stores a new operation and, when nothing is before it, begins it.
-func (e *Engine) insert(ctx context.Context, tx Tx, op *platform.Operation, r Request) error {
+// Holders are the operations that held the target when it was planned.
+func (e *Engine) insert(ctx context.Context, tx Tx, op *platform.Operation, r Request, holders []int64) error {
 	known, found, err := tx.ByKey(ctx, r.Key)
 	if err != nil {
 		return err
@@ -125,10 +149,13 @@ func (e *Engine) insert(ctx context.Context, tx Tx, op *platform.Operation, r Re
 			Hint: fmt.Sprintf("/operation %d", twin.ID),
 		}}
 	}
-	behind := int64(0)
+	if gate, v, err := e.barred(ctx, tx, *op); err != nil {
+		return err
+	} else if !v.Open {
+		return refusal(gate, *op, v)
+	}
 	if op.State == platform.Queued {
-		behind = before(*op, live)
-		op.Behind = behind
+		op.Behind = before(*op, live)
 	}
 	key := ""
 	if r.Inbound {
@@ -137,12 +164,20 @@ func (e *Engine) insert(ctx context.Context, tx Tx, op *platform.Operation, r Re
 	if err := tx.Insert(ctx, op, key); err != nil {
 		return err
 	}
-	return e.introduce(ctx, tx, op)
+	return e.introduce(ctx, tx, op, anyEnded(holders, live))
+}
+
+// anyEnded reports whether one of the operations is no longer live.
+func anyEnded(ids []int64, live []platform.Operation) bool {
+	return slices.ContainsFunc(ids, func(id int64) bool {
+		return !slices.ContainsFunc(live, func(op platform.Operation) bool { return op.ID == id })
+	})
 }
 
 // introduce writes the first events of a stored operation, and begins it when it
-// need not wait.
-func (e *Engine) introduce(ctx context.Context, tx Tx, op *platform.Operation) error {
+// need not wait. With a plan that has aged it stands in line, where everything is
+// looked at again.
+func (e *Engine) introduce(ctx context.Context, tx Tx, op *platform.Operation, aged bool) error {
 	who := op.Requester
 	if err := e.tell(ctx, tx, *op, Event{Kind: Submitted, By: &who,
 		Say: fmt.Sprintf("%s asked for it.", who.Label())}); err != nil {
@@ -158,6 +193,8 @@ func (e *Engine) introduce(ctx context.Context, tx Tx, op *platform.Operation) e
 		return e.tell(ctx, tx, *op, Event{Kind: ApprovalAsked, Say: asking(*op)})
 	case op.Behind != 0:
 		return e.tell(ctx, tx, *op, Event{Kind: InLine, Say: fmt.Sprintf("It waits in line behind #%d.", op.Behind)})
+	case aged, e.stopping.Load(), e.leased() != nil:
+		return nil // this replica begins nothing any more: the next start or another one does
 	}
 	return e.begin(ctx, tx, op)
 }

@@ -22,6 +22,7 @@ const (
 func (e *Engine) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	defer e.lineWork.Wait()
 	var pruned time.Time
 	for {
 		if err := e.sweepOnce(ctx); err != nil && ctx.Err() == nil {
@@ -73,7 +74,7 @@ func (e *Engine) sweepOnce(ctx context.Context) error {
 		}
 	}
 	for t := range free {
-		e.advance(ctx, t)
+		e.advanceBeside(ctx, t)
 	}
 	e.findOrphans(ctx, live)
 	return nil
