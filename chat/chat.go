@@ -69,6 +69,11 @@ type (
 	Pacer interface {
 		Pace() time.Duration
 	}
+	// Finder finds the message that was posted at to under key, when nobody
+	// knows how an earlier Post ended.
+	Finder interface {
+		Find(ctx context.Context, to Place, key string) (ref MessageRef, found bool, err error)
+	}
 	// Uploader can carry a file where a card is too small.
 	Uploader interface {
 		Upload(ctx context.Context, to Place, name string, data []byte, key string) error
