@@ -72,7 +72,9 @@ type App struct {
 	// Help is one line about the app.
 	Help string `yaml:"help,omitempty"`
 	// Repository is the URL or path of its git repository.
-	Repository string `yaml:"repository"`
+	Repository string `yaml:"repository,omitempty"`
+	// Archives is the directory, or the start of an https address, below which /deploy APP@NAME.tar.gz finds what is delivered as an archive.
+	Archives string `yaml:"archives,omitempty"`
 	// Channel is where messages go when nobody asked in a channel, as CHAT/CHANNEL-ID.
 	Channel string `yaml:"channel,omitempty"`
 	// Environments are where the app runs, by name.

@@ -321,7 +321,7 @@ func (d *decoder) apps(c *Config) {
 		if d.unread("apps", name) {
 			continue
 		}
-		d.needs(app.Repository, "apps", name, "repository")
+		d.sources(app, name)
 		d.home(c, app.Channel, "apps", name, "channel")
 		if len(app.Environments) == 0 && !d.unread("apps", name, "environments") {
 			d.where("For example environments: {production: {provider: host, …}}.", "%s has no environment.", []any{name}, "apps", name, "environments")
@@ -334,6 +334,18 @@ func (d *decoder) apps(c *Config) {
 			}
 			d.host(c, platform.Target{App: name, Environment: env}, e, dirs, addresses, path)
 		}
+	}
+}
+
+// sources checks that an app comes from somewhere.
+func (d *decoder) sources(app App, name string) {
+	if app.Archives == "" {
+		d.needs(app.Repository, "apps", name, "repository")
+		return
+	}
+	if !filepath.IsAbs(app.Archives) && !strings.HasPrefix(app.Archives, "https://") && !strings.HasPrefix(app.Archives, "http://") {
+		d.where("Write a directory as /srv/deliveries, or an address as https://files.example.org/ocpizza.",
+			"%q is neither an absolute directory nor an address.", []any{clip(app.Archives)}, "apps", name, "archives")
 	}
 }
 

@@ -63,9 +63,6 @@ func openSample(ctx context.Context, app *App) error {
 // reopen starts again what does not run any more, after a restart of the machine
 // for one.
 func reopen(ctx context.Context, p platform.Provider) error {
-	type keeper interface {
-		EnsureRunning(ctx context.Context, t platform.Target) error
-	}
 	if k, ok := p.(keeper); ok {
 		return k.EnsureRunning(ctx, ocpizza)
 	}

@@ -44,6 +44,7 @@ func serve(ctx context.Context, t terminal, args []string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go a.reloadOn(ctx, hup, log)
+	go a.raise(ctx)
 	return a.Run(ctx)
 }
 
