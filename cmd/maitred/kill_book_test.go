@@ -50,6 +50,7 @@ func menu(dir string, soak bool) []dish {
 	if soak {
 		often[dish{"lead", "/update ocpizza@v1.1.0"}] = 1
 		often[dish{"lead", "/deploy ocpizza@v1.2.0"}] = 1
+		often[dish{"lead", "/update ocpizza@v1.2.0"}] = 1
 	}
 	var all []dish
 	for d, n := range often {

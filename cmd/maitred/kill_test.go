@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ func TestKillMaitred(t *testing.T) {
 		kills, least = 100, 200
 	}
 	d := newDemo(t)
+	d.killedAtBirth()
 	d.start()
 	k := newKiller(d, kills > 10)
 	k.schedule()
@@ -51,15 +53,32 @@ type killer struct {
 	book
 	menu []dish
 
-	deaths  []time.Time
-	during  int // deaths while an operation was running
-	pending int // approvals that a death found waiting, summed
-	settled int // unknown operations that a person settled
-	kept    map[mark]trace
+	deaths    []time.Time
+	during    int // deaths while an operation was running
+	pending   int // approvals that a death found waiting, summed
+	cancelled int // wishes to cancel
+	settled   int // unknown operations that a person settled
+	kept      map[mark]trace
 }
 
 func newKiller(d *running, soak bool) *killer {
 	return &killer{running: d, book: newBook(d), menu: menu(d.dir, soak), kept: map[mark]trace{}}
+}
+
+// killedAtBirth kills the very first start of a demo, somewhere on its way to
+// its first release.
+func (d *running) killedAtBirth() {
+	d.t.Helper()
+	path, err := binary()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.process = exec.Command(path, "demo", "--listen", d.listen, "--app-listen", d.app, "--dir", d.dir)
+	if err := d.process.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	time.Sleep(rand.N(800 * time.Millisecond))
+	d.kill()
 }
 
 // schedule has a capture every minute, which must be there after all deaths.
@@ -76,6 +95,10 @@ func (k *killer) round() {
 	k.t.Helper()
 	k.tend(0.6)
 	k.order()
+	if list := k.alive(); len(list) > 0 && rand.N(8) == 0 {
+		k.cancelled++
+		k.must("lead", fmt.Sprintf("/cancel %d", list[rand.N(len(list))].ID)) // refused when it has just ended
+	}
 	late := k.whisper(k.pick()) // the answer may never come
 	if rand.N(4) == 0 {
 		k.reach()
@@ -86,6 +109,7 @@ func (k *killer) round() {
 	k.deaths = append(k.deaths, time.Now())
 	<-late
 	k.snapshot()
+	k.printed = &printed{} // of the next life
 	k.start()
 	k.repeat()
 }
