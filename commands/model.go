@@ -44,8 +44,9 @@ type Param struct {
 // leaf is a Verb with the struct that carries it out.
 type leaf struct {
 	Verb
-	kind  reflect.Type // of the command's struct
-	spell [][]string   // the path and its aliases, word by word
+	kind    reflect.Type // of the command's struct
+	spell   [][]string   // the path and its aliases, word by word
+	readers sync.Pool    // of *reader
 }
 
 // leaves are the commands, in the order of the Grammar.

@@ -224,15 +224,11 @@ func firstWords() []string {
 
 // parse fills a new command with a.
 func (a *arranged) parse() (Command, error) {
-	target := reflect.New(a.leaf.kind)
-	parser, err := newParser(target.Interface())
+	command, err := a.leaf.read(a.argv())
 	if err != nil {
-		return nil, err
-	}
-	if _, err := parser.Parse(a.argv()); err != nil {
 		return nil, a.misread(err)
 	}
-	return target.Interface().(Command), nil
+	return command, nil
 }
 
 // misread words what the parser did not accept. Most of it was caught before;
