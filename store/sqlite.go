@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	_ "modernc.org/sqlite" // the driver
 
 	"maitred/fault"
 )
@@ -54,11 +51,11 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	}
 	// One connection writes, ours and the engine's: several would wait for each
 	// other in the busy handler, which sleeps.
-	if s.db, err = sql.Open("sqlite", dsn(file, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "journal_size_limit(67108864)")+"&_txlock=immediate"); err != nil {
+	if s.db, err = openPrepared(dsn(file, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "journal_size_limit(67108864)") + "&_txlock=immediate"); err != nil {
 		return err
 	}
 	s.db.SetMaxOpenConns(1)
-	if s.reads, err = sql.Open("sqlite", dsn(file, "ro", "query_only(1)")); err != nil {
+	if s.reads, err = openPrepared(dsn(file, "ro", "query_only(1)")); err != nil {
 		return err
 	}
 	s.reads.SetMaxOpenConns(4)
@@ -82,7 +79,7 @@ func (s *Store) openReadOnly(ctx context.Context) error {
 	var err error
 	// Not mode=ro: without the help files of a running maitred SQLite has to make
 	// them, and removes them again.
-	if s.reads, err = sql.Open("sqlite", dsn(file, "rw", "query_only(1)")); err != nil {
+	if s.reads, err = openPrepared(dsn(file, "rw", "query_only(1)")); err != nil {
 		return err
 	}
 	return s.reads.PingContext(ctx)
