@@ -2,6 +2,8 @@ package commands
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"maitred/chat"
@@ -26,7 +28,7 @@ func (d *Deploy) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	if d.App == "" {
 		return Answer{Form: whichApp(s, "Deploy", "/deploy"), Private: true}, nil
 	}
-	src, err := d.resolve(ctx, s, d.Target())
+	src, err := d.resolve(ctx, s, "/deploy", d.Target())
 	if err != nil {
 		return Answer{}, err
 	}
@@ -42,13 +44,28 @@ func (v *Version) fill(fields map[string]string) error {
 	return nil
 }
 
-func (v *Version) resolve(ctx context.Context, s Services, t platform.Target) (platform.Source, error) {
+// resolve finds the ref. One that is not there is answered with the line as it
+// was meant, or with those for the newest refs.
+func (v *Version) resolve(ctx context.Context, s Services, line string, t platform.Target) (platform.Source, error) {
 	src, err := s.Sources.Resolve(ctx, t, v.Ref)
-	if fault.Is(err, fault.Missing) && v.Ref != "" && fault.Of(err).Hint == "" {
-		err = &fault.Error{Kind: fault.Missing, Op: "commands.resolve", Err: err,
-			Say: fault.Of(err).Say, Hint: "/releases " + t.App}
+	if !fault.Is(err, fault.Missing) || v.Ref == "" {
+		return src, err
 	}
-	return src, err
+	refs, failed := s.Sources.Refs(ctx, t)
+	if failed != nil || len(refs) == 0 {
+		return src, err
+	}
+	f := &fault.Error{Kind: fault.Missing, Op: "commands.resolve", Err: err, Say: fmt.Sprintf("%s has no branch, tag or commit “%s”.", t.App, clip(v.Ref, 80))}
+	meant := slices.Clone(refs[:min(3, len(refs))])
+	if best := nearest(v.Ref, refs); best != "" {
+		meant = []string{best}
+		f.Say += fmt.Sprintf(" Did you mean %s?", best)
+	}
+	for i, ref := range meant {
+		meant[i] = fmt.Sprintf("%s %s to %s", line, quote(t.App+"@"+ref), quote(t.Environment))
+	}
+	f.Hint = strings.Join(meant, "\n")
+	return src, f
 }
 
 // mayAsk reports whether a form can be shown to whoever said the line.

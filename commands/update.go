@@ -19,7 +19,7 @@ func (u *Update) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	if u.App == "" {
 		return Answer{Form: whichApp(s, "Update", "/update"), Private: true}, nil
 	}
-	src, err := u.resolve(ctx, s, u.Target())
+	src, err := u.resolve(ctx, s, "/update", u.Target())
 	if err != nil {
 		return Answer{}, err
 	}

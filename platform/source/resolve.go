@@ -203,7 +203,7 @@ func (r *mirror) unknown(ctx context.Context, ref string) error {
 		return err
 	}
 	f := fault.New(fault.Missing, "source.resolve", "Name a branch, a tag or a commit.",
-		"There is no branch, tag or commit %q in %s.", ref, Shown(r.repository))
+		"There is no branch, tag or commit “%s” in the repository.", clip(ref, 80))
 	if near := nearest(ref, names, 3); len(near) > 0 {
 		f.Hint = "The nearest: " + strings.Join(near, ", ") + "."
 	} else if len(names) == 0 {
