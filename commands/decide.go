@@ -20,7 +20,7 @@ func (a *Approve) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	op, err := s.Operations.Decide(ctx, int64(a.ID), platform.Decision{
 		Operation: int64(a.ID), Person: c.Person, Approve: true, At: c.Now,
 	})
-	return Answer{Operation: op.ID}, err
+	return s.counted(c, op, "Your approval counts"), err
 }
 
 func (a *Approve) number() *ID { return &a.ID }
@@ -42,7 +42,7 @@ func (r *Reject) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	op, err := s.Operations.Decide(ctx, int64(r.ID), platform.Decision{
 		Operation: int64(r.ID), Person: c.Person, Why: why, At: c.Now,
 	})
-	return Answer{Operation: op.ID}, err
+	return s.counted(c, op, "Your no counts"), err
 }
 
 func (r *Reject) number() *ID { return &r.ID }
@@ -63,7 +63,7 @@ type Breakglass struct {
 // Run breaks the glass.
 func (b *Breakglass) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	op, err := s.Operations.BreakGlass(ctx, int64(b.ID), c.Person, text(b.Why))
-	return Answer{Operation: op.ID}, err
+	return s.counted(c, op, "The glass is broken"), err
 }
 
 func (b *Breakglass) number() *ID { return &b.ID }
@@ -77,7 +77,7 @@ type Cancel struct {
 // Run asks the engine to stop it.
 func (n *Cancel) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	op, err := s.Operations.Cancel(ctx, int64(n.ID), c.Person)
-	return Answer{Operation: op.ID}, err
+	return s.counted(c, op, "You stopped it"), err
 }
 
 // Settle is /settle [ID] done|not-done|give-up WHY: say what is true of a step of
@@ -102,7 +102,7 @@ func (v *Settle) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	op, err := s.Operations.Settle(ctx, int64(v.ID), platform.Settlement{
 		Person: c.Person, Verdict: platform.Verdict(v.Verdict), Why: why,
 	})
-	return Answer{Operation: op.ID}, err
+	return s.counted(c, op, "Your word counts"), err
 }
 
 func (v *Settle) number() *ID { return &v.ID }
@@ -110,6 +110,20 @@ func (v *Settle) number() *ID { return &v.ID }
 func (v *Settle) fill(fields map[string]string) error {
 	fillWhy(&v.Why, fields)
 	return nil
+}
+
+// counted answers somebody whose word about op was heard. In its thread, and
+// where its card has a button, everybody sees what came of it; who typed the word
+// elsewhere is told.
+func (s Services) counted(c Call, op platform.Operation, what string) Answer {
+	a := Answer{Operation: op.ID}
+	if op.ID == 0 || c.Subject == op.ID || c.Source != chat.Typed {
+		return a
+	}
+	a.Card, a.Private = say("%s: %s.", what, s.voice().headline(op)), true
+	a.Card.State = chat.Good
+	a.Card.Buttons = []chat.Button{{Label: fmt.Sprintf("Show #%d", op.ID), Line: fmt.Sprintf("/operation %d", op.ID)}}
+	return a
 }
 
 // reason is a form that asks why.

@@ -235,6 +235,10 @@ func (v *Voice) finished(ctx context.Context, op platform.Operation, e engine.Ev
 	card.Text = strings.TrimRight(v.headline(op), ".") + lasted(op) + "."
 	if op.State != platform.Succeeded {
 		card.Text = v.told(op, e)
+		if serves := v.serves(ctx, op); serves != "" { // first what visitors see, then how it came
+			card.Text = sentence(v.headline(op)) + " " + serves
+			card.Notes = append(card.Notes, v.told(op, e))
+		}
 		card.Notes = append(card.Notes, v.stillHolds(ctx, op)...)
 		card.Fields = fields("Took", strings.TrimPrefix(lasted(op), " after "))
 		return card
@@ -248,6 +252,27 @@ func (v *Voice) finished(ctx context.Context, op platform.Operation, e engine.Ev
 	}
 	card.Notes = append(card.Notes, v.stillHolds(ctx, op)...)
 	return card
+}
+
+// serves says what visitors see after an operation that should have changed it
+// and did not.
+func (v *Voice) serves(ctx context.Context, op platform.Operation) string {
+	switch op.Kind {
+	case platform.Deploy, platform.Update, platform.Rollback:
+	default:
+		return ""
+	}
+	if op.State == platform.Succeeded || op.Started.IsZero() || op.Previous == "" {
+		return ""
+	}
+	if !op.Undone {
+		return fmt.Sprintf("Look at what serves now: /status %s", aimed(op.Target))
+	}
+	name := op.Previous
+	if r, ok := v.release(ctx, op.Target, op.Previous); ok {
+		name = shownAs(r)
+	}
+	return fmt.Sprintf("%s still serves.", name)
 }
 
 // address is where people find the app; a detail, so nobody waits long for it.

@@ -71,7 +71,7 @@ func title(op platform.Operation) string {
 	case platform.Capture:
 		return fmt.Sprintf("Back up %s on %s", join(app, a.Database), op.Target.Environment)
 	case platform.Maintain:
-		return fmt.Sprintf("Maintenance page of %s %s on %s", app, onOff(a.On), op.Target.Environment)
+		return fmt.Sprintf("Maintenance %s: %s", onOff(a.On), op.Target)
 	case platform.Start, platform.Stop, platform.Restart:
 		return fmt.Sprintf("%s %s on %s", capital(string(op.Kind)), join(app, a.Process), op.Target.Environment)
 	case platform.Scale:

@@ -30,6 +30,9 @@ func (v *Voice) card(ctx context.Context, op platform.Operation) (chat.Card, err
 		card.Text = sentence(v.headline(op) + progress(card.Steps))
 	}
 	card.Notes = append(card.Notes, op.Warnings...)
+	if serves := v.serves(ctx, op); op.State.Ended() && serves != "" {
+		card.Notes = append(card.Notes, serves)
+	}
 	if op.State.Ended() && op.State != platform.Succeeded && op.Message != "" {
 		card.Notes = append(card.Notes, sentence(op.Message))
 	}

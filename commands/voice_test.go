@@ -2,6 +2,7 @@ package commands
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +139,7 @@ func TestEveryKindHasItsWords(t *testing.T) {
 		platform.Update:      {nil, "Update ocpizza v1.1.0 to production", "Update #3 of ocpizza"},
 		platform.Restore:     {engine.BackupArgs{Backup: "b1", Database: "main"}, "Restore backup b1 into main of ocpizza on production", "Restore #3 of ocpizza"},
 		platform.Capture:     {engine.BackupArgs{}, "Back up ocpizza on production", "Backup #3 of ocpizza"},
-		platform.Maintain:    {engine.MaintenanceArgs{On: true}, "Maintenance page of ocpizza on on production", "Maintenance on #3 of ocpizza"},
+		platform.Maintain:    {engine.MaintenanceArgs{On: true}, "Maintenance on: ocpizza/production", "Maintenance on #3 of ocpizza"},
 		platform.Start:       {engine.ProcessArgs{}, "Start ocpizza on production", "Start #3 of ocpizza"},
 		platform.Stop:        {engine.ProcessArgs{}, "Stop ocpizza on production", "Stop #3 of ocpizza"},
 		platform.Restart:     {engine.ProcessArgs{Process: "web"}, "Restart ocpizza web on production", "Restart #3 of ocpizza"},
@@ -299,8 +300,11 @@ func TestTheEndTellsTheRequesterEverything(t *testing.T) {
 	op.State, op.Reason, op.Undone = platform.Failed, "step:verify", true
 	h.desk.operations = []platform.Operation{op}
 	h.desk.events[0].Say = "Deploy #3 of ocpizza failed at verify; r1 is live again."
-	if card = h.render(notifications.EventSubject, 1); card.Text != h.desk.events[0].Say || card.State != chat.Bad {
+	if card = h.render(notifications.EventSubject, 1); card.Text != "Deploy #3 of ocpizza failed at verify and was taken back. v1.0.0 (r1) still serves." || card.State != chat.Bad {
 		t.Errorf("%q %s", card.Text, card.State)
+	}
+	if !slices.Contains(card.Notes, h.desk.events[0].Say) {
+		t.Errorf("how it came is not told: %v", card.Notes)
 	}
 }
 
