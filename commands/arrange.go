@@ -341,6 +341,10 @@ func (r *arranger) unknownApp(name, ref string) error {
 		return missing("/help", "There is no app yet. Whoever keeps the configuration can add one.")
 	}
 	best := nearest(name, r.known.apps)
+	if why, ok := r.leaf.flag("why"); ok && best == "" && ref == "" {
+		return missing(fmt.Sprintf("/%s --%s %s", r.leaf.Path, why.Name, quote(plain(r.words[r.at-1:]))),
+			"There is no app called “%s”; there is %s. A reason stands behind --%s.", name, list(r.known.apps, "and"), why.Name)
+	}
 	if best == "" {
 		return missing("/apps", "There is no app called “%s”. There is %s.", name, list(r.known.apps, "and"))
 	}
@@ -371,6 +375,15 @@ func (r *arranger) instead(i int, replacement string) string {
 		}
 	}
 	return text
+}
+
+// plain are words as the text that they are.
+func plain(words []word) string {
+	var texts []string
+	for _, w := range words {
+		texts = append(texts, w.text)
+	}
+	return strings.Join(texts, " ")
 }
 
 func spelled(words []word) string {

@@ -93,7 +93,10 @@ func TestWhatPlatformsCannotDoIsSaid(t *testing.T) {
 
 func TestRefusalsSayWhatToTypeInstead(t *testing.T) {
 	tests := map[string]struct{ say, hint string }{
-		"/deploy ocpizza@v9":            {"no branch, tag or commit “v9”", "/releases"},
+		"/deploy ocpizza@v9":            {"no branch, tag or commit “v9”.", "/deploy ocpizza@v1.2.0 to production\n/deploy ocpizza@v1.1.0 to production\n"},
+		"/update v1.1.1":                {"Did you mean v1.1.0?", "/update ocpizza@v1.1.0 to production"},
+		"/maintenance on spring break":  {"A reason stands behind --why.", `/maintenance on --why "spring break"`},
+		"/backup schedule @dayly":       {"Did you mean @daily?", "/backup schedule APP @daily"},
 		"/rollback to v9.9.9":           {"no release “v9.9.9”", "/releases ocpizza"},
 		"/rollback to v1.0.1":           {"Did you mean v1.0.0?", "/releases ocpizza"},
 		"/restart wbe":                  {"Did you mean web?", "/restart ocpizza web to production"},
@@ -363,5 +366,29 @@ func TestLogsAreWithheldOrCleaned(t *testing.T) {
 	}
 	if !strings.Contains(a.Card.Output, "[redacted]") {
 		t.Errorf("the line is not in the logs:\n%s", a.Card.Output)
+	}
+}
+
+// TestTypedDecisionsAreAnswered looks at what somebody reads who decides in the
+// channel, where the card may be far up; in the thread everybody sees it.
+func TestTypedDecisionsAreAnswered(t *testing.T) {
+	op := deployment(platform.Queued)
+	s := newHouse(t).Services
+	away := s.counted(Call{Source: chat.Typed}, op, "Your approval counts")
+	if want := "Your approval counts: Deploy #3 of ocpizza is queued."; away.Card.Text != want || !away.Private || away.Operation != op.ID {
+		t.Errorf("in the channel it says %+v", away)
+	}
+	for _, c := range []Call{{Source: chat.Typed, Subject: op.ID}, {Source: chat.Clicked}, {Source: chat.Called}} {
+		if got := s.counted(c, op, "Your approval counts"); got.Card.Text != "" || got.Operation != op.ID {
+			t.Errorf("%+v is told %q", c, got.Card.Text)
+		}
+	}
+}
+
+func TestAgoIsForAGlance(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "just now", 298 * time.Millisecond: "just now", 2400 * time.Millisecond: "2 s ago", 90 * time.Second: "1 min 30 s ago"} {
+		if got := ago(d); got != want {
+			t.Errorf("%s is %q, want %q", d, got, want)
+		}
 	}
 }

@@ -77,7 +77,7 @@ func (f *Freeze) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 	}
 	return Answer{Card: chat.Card{
 		State: chat.Warning, Word: "frozen",
-		Text:    fmt.Sprintf("%s frozen by %s %s%s. Going back stays possible.", capital(frozen(freeze.App)), c.Person.Label(), until, because(freeze.Why)),
+		Text:    fmt.Sprintf("%s frozen by %s %s%s. Going back stays possible.", frozen(freeze.App), c.Person.Label(), until, because(freeze.Why)),
 		Buttons: []chat.Button{{Label: "Unfreeze", Line: thaw(freeze.App)}},
 	}}, nil
 }
@@ -101,7 +101,7 @@ func (u *Unfreeze) Run(ctx context.Context, c Call, s Services) (Answer, error) 
 	if err != nil {
 		return Answer{}, err
 	}
-	card := say("%s no longer frozen.", capital(frozen(app)))
+	card := say("%s no longer frozen.", frozen(app))
 	card.State, card.Word = chat.Good, "open"
 	if !freeze.Person.Same(c.Person) {
 		card.Mention = []chat.Person{freeze.Person}
@@ -113,7 +113,7 @@ func (u *Unfreeze) sweeps() bool { return u.All }
 
 func frozen(app string) string {
 	if app == "" {
-		return "every app is"
+		return "Every app is"
 	}
 	return app + " is"
 }

@@ -53,6 +53,14 @@ func took(d time.Duration) string {
 	return pair(int(d.Hours())/24, "days", int(d.Hours())%24, "h")
 }
 
+// ago says how long something is past, for somebody who glances at it.
+func ago(d time.Duration) string {
+	if d < 2*time.Second {
+		return "just now"
+	}
+	return took(d.Round(time.Second)) + " ago"
+}
+
 func pair(a int, unit string, b int, smaller string) string {
 	if b == 0 {
 		return fmt.Sprintf("%d %s", a, unit)

@@ -25,7 +25,7 @@ func (q *Queue) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 		if q.App != "" && op.Target.App != q.App {
 			continue
 		}
-		card.Notes = append(card.Notes, fmt.Sprintf("%s Asked for by %s %s ago.", sentence(voice.headline(op)), op.Requester.Label(), took(c.Now.Sub(op.Created))))
+		card.Notes = append(card.Notes, fmt.Sprintf("%s Asked for by %s %s.", sentence(voice.headline(op)), op.Requester.Label(), ago(c.Now.Sub(op.Created))))
 		if op.State == platform.Unknown {
 			card.State = chat.Unsure
 		}

@@ -42,8 +42,8 @@ func Reference() string {
 const referenceIntro = "This page is written by `go generate ./commands` from the tags in\n" +
 	"`commands/grammar.go`; a test keeps the two equal.\n\n" +
 	"The leading `/` may be left out where maitred is spoken to by name\n" +
-	"(`@maitred status ocpizza`) or in the thread of an operation. `APP` left out is\n" +
-	"the channel's app, else the only one; otherwise maitred asks. `to ENV`, `in ENV`\n" +
+	"(`@maitred status ocpizza`), and before `approve`, `reject` and `cancel` in the\n" +
+	"thread of an operation. `APP` left out is the channel's app, else the only one; otherwise maitred asks. `to ENV`, `in ENV`\n" +
 	"and `on ENV` mean the same; left out it is the channel's environment, else the\n" +
 	"only one, else maitred asks. An unknown word is never replaced by a default.\n" +
 	"Lengths of time are written `30m`, `2h`, `1d` or `1w`.\n"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 type BackupSchedule struct {
 	changes
 	Where
-	When     []string `arg:"" optional:"" rest:"text" sep:"none" need:"a time: at 02:00 Europe/Paris, @daily, or a cron expression" placeholder:"WHEN" help:"at 02:00 [ZONE], @hourly, @daily, @weekly, @monthly, or five cron fields."`
+	When     []string `arg:"" optional:"" rest:"text" sep:"none" need:"a time, such as at 02:00 Europe/Paris, @daily, or a cron expression" placeholder:"WHEN" help:"at 02:00 [ZONE], @hourly, @daily, @weekly, @monthly, or five cron fields."`
 	Database string   `name:"database" complete:"database" placeholder:"DATABASE" help:"The database; the app's default when left out."`
 	Zone     string   `name:"zone" placeholder:"ZONE" help:"The time zone, such as Europe/Paris; yours, when the chat tells it, else UTC."`
 }
@@ -111,6 +112,9 @@ var (
 	named5 = regexp.MustCompile(`^(@[a-z]+|\S+ \S+ \S+ \S+ \S+)(?: ([A-Za-z]+(?:/[A-Za-z_+-]+)*|UTC))?$`)
 )
 
+// regularly are the words for a time.
+var regularly = []string{"@hourly", "@daily", "@weekly", "@monthly"}
+
 // clockwork reads WHEN as a cron expression and a zone: the one that the words
 // end with, else the option's, else the person's, else UTC.
 func clockwork(when, option, person string) (expression, zone string, err error) {
@@ -137,7 +141,13 @@ func clockwork(when, option, person string) (expression, zone string, err error)
 	if _, err := time.LoadLocation(zone); err != nil || strings.EqualFold(zone, "local") {
 		return "", "", invalid(hint, "There is no time zone “%s”. Write it as Europe/Paris.", short(zone))
 	}
-	if _, err := cron.ParseStandard(expression); err != nil || strings.HasPrefix(expression, "@every") {
+	if strings.HasPrefix(expression, "@") && !slices.Contains(regularly, expression) {
+		if best := nearest(expression, regularly); best != "" {
+			return "", "", invalid("/backup schedule APP "+best, "“%s” is not a time that I understand. Did you mean %s?", short(expression), best)
+		}
+		return "", "", invalid(hint, "“%s” is not a time that I understand. There is %s.", short(expression), list(regularly, "and"))
+	}
+	if _, err := cron.ParseStandard(expression); err != nil {
 		return "", "", &fault.Error{Kind: fault.Invalid, Op: "commands.schedule", Hint: hint, Err: err,
 			Say: fmt.Sprintf("“%s” is not a cron expression: minute, hour, day of the month, month, day of the week.", expression)}
 	}

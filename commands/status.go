@@ -127,7 +127,7 @@ func freezeNote(f engine.Freeze, c Call) string {
 	if !f.Expires.IsZero() {
 		until = "until " + when(f.Expires, c)
 	}
-	return fmt.Sprintf("%s frozen by %s %s%s.", capital(frozen(f.App)), f.Person.Label(), until, because(f.Why))
+	return fmt.Sprintf("%s frozen by %s %s%s.", frozen(f.App), f.Person.Label(), until, because(f.Why))
 }
 
 // overview is one line for each target, asked of all platforms at once.
