@@ -46,6 +46,9 @@ func (r *runner) perform(i int, undo bool) (outcome, platform.StepRecord) {
 	if out := r.save(rec); out != done {
 		return out, rec
 	}
+	if r.e.leased() != nil {
+		return left, rec // frozen while it wrote: the work may be another's by now
+	}
 	tail := &tail{}
 	if !known {
 		err := fault.New(fault.Internal, "engine.step", "", "The %s platform no longer knows the action %s.", r.kind(), r.verb(i, undo))

@@ -53,7 +53,9 @@ func (k *kitchen) finish() {
 // and ends with an error; its work is finished once, by the survivor.
 func TestThawedReplicaFindsItselfReplaced(t *testing.T) {
 	k := newKitchen(t, storetest.PostgreSQL(t), 1)
-	k.order.Slow = 100 * time.Millisecond
+	// One operation at a time, so that it is frozen within the switch and not in
+	// the moment between an intent and its action, which nobody can tell apart.
+	k.order.Slow, k.order.Depth = 200*time.Millisecond, 1
 	k.startAs("frozen")
 	frozen := k.running["frozen"]
 	k.untilEntry("work of the first replica", func(e platformtest.Entry) bool { return e.Step == "switch" })
