@@ -203,14 +203,14 @@ func (e *Engine) undecided(ctx context.Context, tx Tx, op platform.Operation) er
 		return fault.New(fault.Refused, "engine.decide", hint, "The time to decide about #%d is over; it has to be asked for again.", op.ID)
 	}
 	if op.Approval == nil {
-		return fault.New(fault.Refused, "engine.decide", hint, "%s needs no approval; it is %s.", Title(op), op.State)
+		return fault.New(fault.Refused, "engine.decide", hint, "%s needs no approval; it %s.", Title(op), standing(op.State))
 	}
 	said, err := tx.Decisions(ctx, op.ID)
 	if err != nil {
 		return err
 	}
 	if len(said) == 0 {
-		return fault.New(fault.Refused, "engine.decide", hint, "There is nothing left to decide about #%d: it is %s.", op.ID, op.State)
+		return fault.New(fault.Refused, "engine.decide", hint, "There is nothing left to decide about #%d: it %s.", op.ID, standing(op.State))
 	}
 	last := said[len(said)-1]
 	word := "rejected"
@@ -220,8 +220,25 @@ func (e *Engine) undecided(ctx context.Context, tx Tx, op platform.Operation) er
 	case last.Approve:
 		word = "approved"
 	}
-	return fault.New(fault.Refused, "engine.decide", hint, "#%d was %s by %s at %s UTC; it is %s.",
-		op.ID, word, last.Person.Label(), last.At.UTC().Format("15:04:05"), op.State)
+	return fault.New(fault.Refused, "engine.decide", hint, "#%d was %s by %s at %s UTC; it %s.",
+		op.ID, word, last.Person.Label(), last.At.UTC().Format("15:04:05"), standing(op.State))
+}
+
+// standing is where an operation is in its life, behind "it".
+func standing(s platform.State) string {
+	switch s {
+	case platform.Waiting:
+		return "waits for approval"
+	case platform.Succeeded, platform.Failed:
+		return "has " + string(s)
+	case platform.Cancelled:
+		return "was cancelled"
+	case platform.Undoing:
+		return "is being taken back"
+	case platform.Unknown:
+		return "needs a person: nobody knows whether a step happened"
+	}
+	return "is " + string(s)
 }
 
 // approvals counts the people who agreed.
