@@ -113,6 +113,10 @@ var growthCalls = []struct {
 		_, err := s.Operations(ctx, engine.Filter{App: "ocpizza", Environment: "production", Limit: 5})
 		return err
 	}},
+	{"OperationsOfRareApp", func(s *store.Store, i int64) error {
+		_, err := s.Operations(ctx, engine.Filter{App: "rare", Environment: "production", Limit: 5})
+		return err
+	}},
 	{"LastDeploys", func(s *store.Store, i int64) error {
 		_, err := s.Operations(ctx, engine.Filter{App: "ocpizza", Environment: "production", Kinds: []platform.Kind{platform.Deploy}, States: []platform.State{platform.Succeeded}, Limit: 5})
 		return err

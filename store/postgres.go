@@ -33,6 +33,11 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	// A replica that is frozen inside a transaction must not hold its row locks
 	// for longer than its lease.
 	setDefault(config.ConnConfig.RuntimeParams, "idle_in_transaction_session_timeout", "5000")
+	// The statements are few and each has its index, so they are planned once a
+	// connection: planning took longer than reading a page of a list. With the
+	// price of a disk that turns, a list of a rare app would walk the whole table.
+	setDefault(config.ConnConfig.RuntimeParams, "plan_cache_mode", "force_generic_plan")
+	setDefault(config.ConnConfig.RuntimeParams, "random_page_cost", "1.1")
 	setDefault(config.ConnConfig.RuntimeParams, "application_name", "maitred "+s.opts.Replica)
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
