@@ -67,9 +67,8 @@ func (p *Provider) attach(timeout time.Duration, prepare func(context.Context, p
 			if err := p.recalled(r, &w); err != nil {
 				return platform.Result{}, err
 			}
-			began := time.Now()
 			rc, err := p.step(r).wait(ctx, r.Log)
-			return w.result(rc, err, began)
+			return w.result(rc, err)
 		},
 	}
 }
@@ -85,7 +84,7 @@ func (p *Provider) step(r platform.Run) job {
 	return job{box: p.box, dir: dir, log: dir + "/log"}
 }
 
-func (w work) result(rc int, err error, began time.Time) (platform.Result, error) {
+func (w work) result(rc int, err error) (platform.Result, error) {
 	switch {
 	case errors.Is(err, errCut):
 		return platform.Result{}, &fault.Error{Kind: fault.Refused, Op: "host.wait", Say: w.cut, Hint: "Look at the log of the step.", Err: err}
@@ -98,5 +97,5 @@ func (w work) result(rc int, err error, began time.Time) (platform.Result, error
 	case w.say != nil:
 		return platform.Result{Say: w.say(w.before)}, nil
 	}
-	return platform.Result{Say: "in " + since(began).String()}, nil
+	return platform.Result{}, nil
 }

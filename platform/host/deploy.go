@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"maitred/fault"
 	"maitred/platform"
@@ -203,6 +202,3 @@ func (p *Provider) forget(r platform.Run) error {
 }
 
 const keptNotes = 500 // operations
-
-// since is how long ago t was, for a few words.
-func since(t time.Time) time.Duration { return time.Since(t).Round(100 * time.Millisecond) }

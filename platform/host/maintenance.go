@@ -46,9 +46,12 @@ func (p *Provider) Maintenance(_ context.Context, t platform.Target) (platform.M
 	if err != nil {
 		return platform.Maintenance{}, p.fail("host.maintenance", err)
 	}
-	m := platform.Maintenance{Why: "the flag file was made by hand"}
-	if json.Unmarshal(data, &m) != nil {
-		m = platform.Maintenance{Why: oneLine(string(data), 200)}
+	var m platform.Maintenance
+	if json.Unmarshal(data, &m) != nil || m.Since.IsZero() { // maitred always writes since when
+		m = platform.Maintenance{Why: "the flag file was made by hand"}
+		if text := oneLine(string(data), 200); text != "" {
+			m.Why += ": " + text
+		}
 	}
 	m.On = true
 	return m, nil

@@ -169,6 +169,9 @@ func (p *Provider) processes() []platform.Process {
 			continue
 		}
 		j := p.job(t)
+		if slot != active && !j.alive() {
+			continue // the release before, which nobody expects to run
+		}
 		process := platform.Process{Name: "web." + slot, Type: "web", Since: t.Started, Release: t.Release, Command: t.Command}
 		switch alive := j.alive(); {
 		case alive && t.Leaving:

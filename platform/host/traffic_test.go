@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"maitred/fault"
+	"maitred/platform"
 )
 
 // traffic is visitors who never stop asking. A fifth of them post, some stay long.
@@ -213,6 +214,44 @@ func TestMaintenancePageLetsTheHealthCheckPass(t *testing.T) {
 	s.deploy2(t, "v1.1.0")
 	s.must(s.PlanMaintenance(t.Context(), pizza, false, ""))
 	s.answers("v1.1.0")
+}
+
+// TestMaintenanceTellsWhoseHandItWas reads the flag as maitred leaves it, and as
+// people leave it.
+func TestMaintenanceTellsWhoseHandItWas(t *testing.T) {
+	s := newStage(t)
+	s.deploy("v1.0.0")
+	now := func() platform.Maintenance {
+		t.Helper()
+		m, err := s.Maintenance(t.Context(), pizza)
+		if err != nil || !m.On {
+			t.Fatalf("%+v, %v", m, err)
+		}
+		return m
+	}
+	s.must(s.PlanMaintenance(t.Context(), pizza, true, ""))
+	if m := now(); m.Why != "" || m.Since.IsZero() {
+		t.Errorf("the page that maitred shows tells %+v", m)
+	}
+	for text, want := range map[string]string{"": "the flag file was made by hand", "moving racks\n": "the flag file was made by hand: moving racks"} {
+		if err := os.WriteFile(s.path("shared", "maintenance.on"), []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		if m := now(); m.Why != want || !m.Since.IsZero() {
+			t.Errorf("a flag with %q tells %+v", text, m)
+		}
+	}
+}
+
+// TestPsTellsOfWhatShouldRun leaves out the slot of the release before.
+func TestPsTellsOfWhatShouldRun(t *testing.T) {
+	s := newStage(t)
+	s.deploy("v1.0.0")
+	s.deploy("v1.1.0")
+	status, err := s.Status(t.Context(), pizza)
+	if err != nil || len(status.Processes) != 1 || status.Processes[0].State != "up" {
+		t.Errorf("%+v, %v", status.Processes, err)
+	}
 }
 
 // deploy2 deploys while visitors see the maintenance page.
