@@ -39,6 +39,13 @@ type Sender interface {
 	Whisper(ctx context.Context, to Place, who Person, c Card, key string) error
 }
 
+// Host is a Door that can show somebody what concerns them now, for chats that
+// have a page for it. It shows only what who may see, and never fails: what
+// cannot be read is said in a card.
+type Host interface {
+	Home(ctx context.Context, who Person) []Card
+}
+
 // Wait is a failure of a chat that says how long to leave it alone.
 type Wait struct {
 	For time.Duration
@@ -77,6 +84,12 @@ type (
 	// Uploader can carry a file where a card is too small.
 	Uploader interface {
 		Upload(ctx context.Context, to Place, name string, data []byte, key string) error
+	}
+	// Knower can tell more of a person than what they said carries: groups, time
+	// zone, whether they are a guest. Anew asks the chat, whatever is remembered.
+	// Faults: Forbidden (nobody who may say anything), Unreachable.
+	Knower interface {
+		Know(ctx context.Context, who Person, anew bool) (Person, error)
 	}
 	// HTTPHearer hears by HTTP; web mounts the handler below prefix.
 	HTTPHearer interface {

@@ -38,6 +38,13 @@ type Options struct {
 	APIURL        string   // another place than Slack for all calls: tests and proxies
 	Commands      []string // slash commands besides /maitred, without the slash: "deploy"
 	Connections   int      // in socket mode; 2 when zero, so that one serves while the other is recycled
+	Replicas      int      // how many maitreds share the app; 1 when zero
+	// Silence is how long a connection may be silent before it is given up; 30 s
+	// when zero. Slack pings more often.
+	Silence time.Duration
+	// Groups are the ids of the user groups that the configuration gives a role.
+	// No other group counts.
+	Groups func() []string
 
 	Transport http.RoundTripper // for all calls; http.DefaultTransport when nil
 	Now       func() time.Time
@@ -59,6 +66,9 @@ func (o Options) withDefaults() Options {
 	if o.Connections == 0 {
 		o.Connections = 2
 	}
+	if o.Silence == 0 {
+		o.Silence = 30 * time.Second
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -78,16 +88,22 @@ type Chat struct {
 	replies *replies // where to answer what was heard a moment ago
 	said    *said    // what was posted under which key
 
+	hearing
+
 	self atomic.Pointer[self]
 	mute atomic.Pointer[fault.Error] // why nothing can be said now; nil when all is well
 	deaf atomic.Pointer[fault.Error] // why nothing can be heard now
 }
 
 var (
-	_ chat.Sender   = (*Chat)(nil)
-	_ chat.Uploader = (*Chat)(nil)
-	_ chat.Pacer    = (*Chat)(nil)
-	_ chat.Finder   = (*Chat)(nil)
+	_ chat.Hearer     = (*Chat)(nil)
+	_ chat.HTTPHearer = (*Chat)(nil)
+	_ chat.FormOpener = (*Chat)(nil)
+	_ chat.Knower     = (*Chat)(nil)
+	_ chat.Sender     = (*Chat)(nil)
+	_ chat.Uploader   = (*Chat)(nil)
+	_ chat.Pacer      = (*Chat)(nil)
+	_ chat.Finder     = (*Chat)(nil)
 )
 
 // self is who maitred is in Slack.
@@ -100,6 +116,7 @@ func New(o Options) *Chat {
 	c := &Chat{options: o, log: o.Log, metrics: newMetrics(o.Metrics), replies: newReplies(o.Now), said: newSaid()}
 	c.pace = newPace(o.Now)
 	c.api = c.client()
+	c.hearing = c.newHearing()
 	return c
 }
 
