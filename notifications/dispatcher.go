@@ -278,6 +278,16 @@ func (d *Dispatcher) post(ctx context.Context, sender chat.Sender, row Due, card
 		}
 		at = root.InThread()
 	}
+	if f, ok := sender.(chat.Finder); ok && row.Posting {
+		ref, found, err := f.Find(ctx, at, row.Key())
+		if err != nil {
+			return fmt.Errorf("find post: %w", err)
+		}
+		if found { // as it looked then, which is not how it looks now
+			row.Message = &ref
+			return d.edit(ctx, sender, row, card, version)
+		}
+	}
 	if err := d.outbox.Begin(ctx, row); err != nil {
 		return fmt.Errorf("begin post: %w", err)
 	}
@@ -314,8 +324,13 @@ func (d *Dispatcher) failed(row Due, err error) {
 		}
 		return
 	}
-	d.log.Warn("message not shown yet", fields...)
-	wait := max(d.backoff(row.Attempts), chat.Patience(err))
+	wait := chat.Patience(err) // a chat that says when is taken at its word
+	if wait > 0 {
+		d.log.Debug("message in line", append(fields, zap.Duration("wait", wait))...)
+	} else {
+		d.log.Warn("message not shown yet", fields...)
+		wait = d.backoff(row.Attempts)
+	}
 	if err := d.outbox.Later(ctx, row, time.Now().Add(wait), err.Error()); err != nil {
 		d.log.Error("message not given back", append(fields, zap.NamedError("cause", err))...)
 	}

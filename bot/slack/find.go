@@ -18,9 +18,27 @@ const (
 	sheets   = 5
 )
 
-// Find looks for the message that was posted at to under key. Where maitred may
-// not read, nothing is found: a message shown twice is better than none.
+// Find looks for the message that was posted at to under key. What was posted
+// since maitred was started is remembered, so that Slack is only asked about
+// what was said before.
 func (c *Chat) Find(ctx context.Context, to chat.Place, key string) (chat.MessageRef, bool, error) {
+	p := c.said.of(key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done || p.tried && !p.unsure {
+		return p.ref, p.done, nil
+	}
+	ref, found, err := c.search(ctx, to, key)
+	if err == nil {
+		p.ref, p.done, p.tried, p.unsure = ref, found, true, false
+	}
+	return ref, found, err
+}
+
+// search asks Slack for the message that was posted at to under key. Where
+// maitred may not read, nothing is found: a message shown twice is better than
+// none.
+func (c *Chat) search(ctx context.Context, to chat.Place, key string) (chat.MessageRef, bool, error) {
 	ctx = calling(ctx, caller{who: key})
 	cursor := ""
 	for range sheets {

@@ -90,9 +90,9 @@ type said struct {
 type posted struct {
 	mu     sync.Mutex // held by whoever posts it
 	ref    chat.MessageRef
+	tried  bool // since maitred was started
+	unsure bool // an answer was lost: it may be there
 	done   bool
-	unsure bool
-	file   bool // what hangs on it was uploaded too
 }
 
 func newSaid() *said { return &said{byKey: map[string]*posted{}} }

@@ -37,8 +37,14 @@ var (
 )
 
 // patience is how long a call waits for its turn. Beyond, the caller is told to
-// come back: a message that is shown later shows the newest state.
-const patience = 2 * time.Second
+// come back. An edit never waits: the messages behind it would, and when it comes
+// back it shows the newest state.
+func patience(method string) time.Duration {
+	if method == "chat.update" {
+		return 0
+	}
+	return 2 * time.Second
+}
 
 // pace gives calls their turn. Each method and each channel has a lane of its
 // own, so that none waits for another's.
@@ -75,7 +81,7 @@ func (p *pace) turn(ctx context.Context, method string) error {
 			return nil
 		}
 		deadline, ok := ctx.Deadline()
-		if wait > patience || ok && time.Until(deadline) < wait {
+		if wait > patience(method) || ok && time.Until(deadline) < wait {
 			return later(method, wait, nil)
 		}
 		timer := time.NewTimer(wait)

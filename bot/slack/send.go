@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,27 +25,47 @@ func (c *Chat) Pace() time.Duration { return 2 * time.Second }
 
 // Post shows card at to. The same key twice is one message: what was posted is
 // remembered, and when the answer to an earlier try was lost, Slack is asked.
+// What does not fit into a message hangs on it as a file.
 func (c *Chat) Post(ctx context.Context, to chat.Place, card chat.Card, key string) (chat.MessageRef, error) {
 	p := c.said.of(key)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.unsure && !p.done {
-		ref, found, err := c.Find(ctx, to, key)
+		ref, found, err := c.search(ctx, to, key)
 		if err != nil {
 			return chat.MessageRef{}, err
 		}
 		p.ref, p.done, p.unsure = ref, found, false
 	}
+	l := draw(card, c.options.Now())
 	if !p.done {
-		look := draw(card)
-		ref, err := c.post(ctx, to, look, key, pages(card))
+		ref, err := c.post(ctx, to, l, key, pages(card))
+		p.tried, p.unsure = true, lost(err)
 		if err != nil {
-			p.unsure = lost(err)
 			return chat.MessageRef{}, err
 		}
 		p.ref, p.done = ref, true
 	}
-	return p.ref, nil
+	return p.ref, c.hang(ctx, p.ref.InThread(), l.files, key)
+}
+
+// hang uploads what belongs to a message. A file that Slack will never take is
+// spoken of where it was expected, and holds nothing up.
+func (c *Chat) hang(ctx context.Context, at chat.Place, files []file, key string) error {
+	for i, f := range files {
+		err := c.Upload(ctx, at, f.name, f.data, fmt.Sprintf("%s-file-%d", key, i))
+		if fault.Is(err, fault.Unreachable) {
+			return err
+		}
+		if err != nil {
+			c.log.Warn("file not stored in slack", zap.String("key", key), zap.String("channel", at.Channel), zap.Error(err))
+			text := fmt.Sprintf("The file %s could not be stored in Slack: %s", f.name, fault.Of(err).Say)
+			if _, err := c.Post(ctx, at, chat.Card{State: chat.Warning, Text: text}, fmt.Sprintf("%s-nofile-%d", key, i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // pages reports whether somebody has to notice card now.
@@ -53,7 +74,9 @@ func pages(card chat.Card) bool {
 }
 
 // lost reports whether nobody knows what became of a call that ended with err.
-func lost(err error) bool { return fault.Is(err, fault.Unreachable) && chat.Patience(err) == 0 }
+func lost(err error) bool {
+	return fault.Is(err, fault.Unreachable) && chat.Patience(err) == 0 && !revoked[code(err)]
+}
 
 func (c *Chat) post(ctx context.Context, to chat.Place, l look, key string, page bool) (chat.MessageRef, error) {
 	ctx = calling(ctx, caller{channel: to.Channel, who: key, page: page})
@@ -73,7 +96,7 @@ func (c *Chat) post(ctx context.Context, to chat.Place, l look, key string, page
 func (c *Chat) Edit(ctx context.Context, ref chat.MessageRef, card chat.Card) error {
 	card.Mention, card.Channel = nil, false
 	ctx = calling(ctx, caller{who: ref.Place.Channel + "/" + ref.ID})
-	_, _, _, err := c.api.UpdateMessageContext(ctx, ref.Place.Channel, ref.ID, draw(card).options()...)
+	_, _, _, err := c.api.UpdateMessageContext(ctx, ref.Place.Channel, ref.ID, draw(card, c.options.Now()).options()...)
 	return c.explain("chat.update", ref.Place.Channel, err)
 }
 
@@ -96,10 +119,21 @@ func (c *Chat) Whisper(ctx context.Context, to chat.Place, who chat.Person, card
 
 func (c *Chat) whisper(ctx context.Context, to chat.Place, who chat.Person, card chat.Card, key string) error {
 	card.Mention, card.Channel = nil, false
-	l := draw(card)
+	l := draw(card, c.options.Now())
 	if direct(to) {
-		_, err := c.post(ctx, to, l, key, false)
-		return err
+		return c.tell(ctx, to, l, key)
+	}
+	if len(l.files) > 0 { // a file in a channel is for everybody, so it goes where only they look
+		at, err := c.home(ctx, who)
+		if err != nil {
+			return err
+		}
+		if err := c.hang(ctx, at, l.files, key); err != nil {
+			return err
+		}
+		card.Notes = append(slices.Clone(card.Notes), "All of it is in a file that I sent to you directly.")
+		l = draw(card, c.options.Now())
+		l.files = nil
 	}
 	if url := c.replies.use(answered(key)); url != "" && to.Thread == "" {
 		err := c.respond(ctx, url, l, key)
@@ -109,10 +143,14 @@ func (c *Chat) whisper(ctx context.Context, to chat.Place, who chat.Person, card
 		c.log.Debug("response address did not work", zap.String("key", key), zap.Error(err))
 	}
 	err := c.ephemeral(ctx, to, who, l, key)
-	if fault.Is(err, fault.Missing) {
-		return c.tell(ctx, who, l, key)
+	if !fault.Is(err, fault.Missing) {
+		return err
 	}
-	return err
+	at, err := c.home(ctx, who)
+	if err != nil {
+		return err
+	}
+	return c.tell(ctx, at, l, key)
 }
 
 // answered is the key of the Inbound that a "said" key answers.
@@ -148,14 +186,13 @@ func (c *Chat) ephemeral(ctx context.Context, to chat.Place, who chat.Person, l 
 	return c.explain("chat.postEphemeral", to.Channel, err)
 }
 
-// tell sends a direct message.
-func (c *Chat) tell(ctx context.Context, who chat.Person, l look, key string) error {
-	at, err := c.home(ctx, who)
+// tell says l in a conversation with one person.
+func (c *Chat) tell(ctx context.Context, at chat.Place, l look, key string) error {
+	ref, err := c.post(ctx, at, l, key, false)
 	if err != nil {
 		return err
 	}
-	_, err = c.post(ctx, at, l, key, false)
-	return err
+	return c.hang(ctx, ref.InThread(), l.files, key)
 }
 
 // home is the conversation of maitred with one person.
