@@ -23,6 +23,7 @@ const (
 	inboundFloor   = 24 * time.Hour
 	inboundDefault = 30 * 24 * time.Hour
 	outboxDefault  = 90 * 24 * time.Hour
+	replicasKept   = 30 * 24 * time.Hour
 	prunedAtOnce   = 200 // rows removed in one transaction, few so that nobody waits for long
 )
 
@@ -87,7 +88,10 @@ func (s *Store) Retain(ctx context.Context, now time.Time) (Pruned, error) {
 	if keep.Audit > 0 {
 		gone.Audit, err3 = s.batches(ctx, func(tx *sql.Tx) (int, error) { return s.pruneAudit(ctx, tx, now.Add(-keep.Audit)) })
 	}
-	return gone, s.fail("store.retain", errors.Join(err1, err2, err3))
+	// Replicas that were taken over and never came back: where names are made up
+	// for each start, they would pile up.
+	_, err4 := s.remove(ctx, "store.retain", "DELETE FROM replicas WHERE taken_by <> '' AND lease_until < $1", ms(now.Add(-replicasKept)))
+	return gone, s.fail("store.retain", errors.Join(err1, err2, err3, err4))
 }
 
 // Prune deletes operations that ended before t, with all that hangs on them.

@@ -10,6 +10,7 @@ import (
 	"maitred/fault"
 	"maitred/platform"
 	"maitred/platform/engine"
+	"maitred/store"
 )
 
 func stepOrder(t *testing.T, p Place) {
@@ -196,6 +197,21 @@ func replicaZombie(t *testing.T, p Place) {
 	_, err = s.Beat(ctx, "one", "b1", time.Minute)
 	is(t, err, engine.ErrFenced)
 	got[time.Time](t)(s.Beat(ctx, "one", "b2", time.Minute))
+}
+
+// A replica that was taken over is remembered for long, so that it finds out when
+// it thaws, and not for ever.
+func replicaForgotten(t *testing.T, p Place) {
+	s := p.Open(t)
+	now := time.Now()
+	got[time.Time](t)(s.Beat(ctx, "one", "b1", time.Minute))
+	got[time.Time](t)(s.Beat(ctx, "gone", "b1", time.Millisecond))
+	until(t, "the lease is over", func() bool { return got[bool](t)(s.TakeOver(ctx, "gone", "one")) })
+	got[store.Pruned](t)(s.Retain(ctx, now.Add(29*24*time.Hour)))
+	same(t, "replicas after a month less a day", count(t, s, "SELECT COUNT(*) FROM replicas"), 2)
+	got[store.Pruned](t)(s.Retain(ctx, now.Add(31*24*time.Hour)))
+	same(t, "replicas after a month", count(t, s, "SELECT COUNT(*) FROM replicas"), 1)
+	same(t, "the replica that lives", got[[]string](t)(s.Replicas(ctx)), []string{"one"})
 }
 
 func scheduleKept(t *testing.T, p Place) {

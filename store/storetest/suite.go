@@ -43,6 +43,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Place) {
 		{"a freeze is replaced and removed", freezeReplaced},
 		{"a replica lives by its lease and is taken over once", replicaLease},
 		{"a boot that was replaced cannot come back", replicaZombie},
+		{"a replica that was taken over is forgotten after a month", replicaForgotten},
 		{"what is heard twice is one row", inboundOnce},
 		{"what is heard can hold any bytes", inboundBytes},
 		{"an answer ends a row once, with its audit", inboundAnswered},
