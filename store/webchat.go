@@ -158,6 +158,18 @@ func (s *Store) MarkSeen(ctx context.Context, viewer, channel string, thread, me
 	}))
 }
 
+// MarkAllSeen notes that the viewer has seen all there is.
+func (s *Store) MarkAllSeen(ctx context.Context, viewer string) error {
+	return s.fail("store.webchat.seen", s.write(ctx, func(tx *sql.Tx) error {
+		// WHERE true keeps SQLite from reading ON as a join's.
+		_, err := tx.ExecContext(ctx, `INSERT INTO webchat_seen (viewer, channel, thread, message)
+			SELECT CAST($1 AS TEXT), channel, thread, MAX(id) FROM webchat_messages WHERE true GROUP BY channel, thread
+			ON CONFLICT (viewer, channel, thread) DO UPDATE SET message = excluded.message
+			WHERE webchat_seen.message < excluded.message`, viewer)
+		return err
+	}))
+}
+
 // Unread counts by channel what the viewer has not seen.
 func (s *Store) Unread(ctx context.Context, viewer string) (map[string]webchat.Unread, error) {
 	all := map[string]webchat.Unread{}

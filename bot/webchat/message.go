@@ -92,6 +92,9 @@ type Store interface {
 	// MarkSeen notes that the viewer has seen a channel, or a thread in it, up
 	// to the message. It never goes back.
 	MarkSeen(ctx context.Context, viewer, channel string, thread, message int64) error
+	// MarkAllSeen notes that the viewer has seen every channel and thread up to
+	// the newest message.
+	MarkAllSeen(ctx context.Context, viewer string) error
 	// Unread counts by channel what the viewer has not seen.
 	Unread(ctx context.Context, viewer string) (map[string]Unread, error)
 }

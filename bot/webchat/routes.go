@@ -47,6 +47,7 @@ func (c *Chat) routes() http.Handler {
 	mux.HandleFunc("GET /assets/{version}/{name}", c.asset)
 	mux.HandleFunc("POST /c/{channel}/say", c.say)
 	mux.HandleFunc("POST /c/{channel}/seen", c.seen)
+	mux.HandleFunc("POST /seen", c.seenAll)
 	mux.HandleFunc("POST /click", c.click)
 	mux.HandleFunc("POST /submit", c.submit)
 	mux.HandleFunc("/", c.nothing)
@@ -80,21 +81,19 @@ func (c *Chat) say(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, fault.New(fault.Invalid, "webchat.say", "Type /help to see what you can do.", "There is nothing to say."))
 		return
 	}
-	// It is shown before it is heard, so that no answer can stand above it.
-	shown := Message{Key: "said-" + inboundKey(who, l.Key), Author: who.ID, Text: c.shownText(l.Text), Mentions: c.named(l.Text)}
 	to := chat.Place{Chat: Name, Channel: channel.ID}
 	if l.Thread != 0 {
 		to.Thread = strconv.FormatInt(l.Thread, 10)
 	}
-	m, err := c.add(r.Context(), to, shown, nil)
-	if err != nil {
-		c.refuse(w, err)
+	door := c.door.Load()
+	if door == nil {
+		c.refuse(w, notYet())
 		return
 	}
-	err = c.receive(r, chat.Inbound{Key: inboundKey(who, l.Key), Person: who, Place: m.Place(), Line: l.Text, Source: chat.Typed})
+	m, _, err := c.hear(r.Context(), *door, chat.Inbound{
+		Key: inboundKey(who, l.Key), Person: who, Place: to, Line: l.Text, Source: chat.Typed, At: time.Now(),
+	})
 	if err != nil {
-		m.Lost, m.Edited = true, time.Now()
-		_ = c.change(r.Context(), m) // the page shows err in any case
 		c.refuse(w, err)
 		return
 	}
@@ -156,6 +155,18 @@ func (c *Chat) seen(w http.ResponseWriter, r *http.Request) {
 	l, who, err := c.read(r)
 	if err == nil {
 		err = c.options.Store.MarkSeen(r.Context(), who.ID, r.PathValue("channel"), l.Thread, l.Message)
+	}
+	if err == nil {
+		c.wake()
+	}
+	c.done(w, err)
+}
+
+// seenAll notes that a persona has read everything.
+func (c *Chat) seenAll(w http.ResponseWriter, r *http.Request) {
+	_, who, err := c.read(r)
+	if err == nil {
+		err = c.options.Store.MarkAllSeen(r.Context(), who.ID)
 	}
 	if err == nil {
 		c.wake()

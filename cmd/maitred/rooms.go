@@ -85,6 +85,8 @@ func (a *App) webOptions(p parts, page *webchat.Chat, voice notifications.Render
 		return o
 	}
 	o.Pages = []chat.HTTPHearer{page}
+	o.Door = page.Aloud(a.Bot)
+	o.Checks = append(o.Checks, web.Check{Name: page.Name(), Check: page.Ready})
 	o.Personas = page.Person
 	o.Place = func(channel, thread string) (chat.Place, error) {
 		if channel == "" {

@@ -243,6 +243,9 @@ $("#scroll").addEventListener("scroll", (event) => {
   if (scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 40) $("#newer").hidden = true;
 });
 document.addEventListener("visibilitychange", seen);
+$("#seen-all").addEventListener("click", () => {
+  post("/seen", {}).then(() => location.reload()).catch((error) => toast(error.message));
+});
 $("#theme").addEventListener("click", () => {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;

@@ -124,6 +124,16 @@ func (s *Memory) MarkSeen(_ context.Context, viewer, channel string, thread, mes
 	return nil
 }
 
+func (s *Memory) MarkAllSeen(_ context.Context, viewer string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.messages {
+		place := fmt.Sprint(viewer, "/", m.Channel, "/", m.Thread)
+		s.seen[place] = max(s.seen[place], m.ID)
+	}
+	return nil
+}
+
 func (s *Memory) Unread(_ context.Context, viewer string) (map[string]webchat.Unread, error) {
 	all := map[string]webchat.Unread{}
 	for _, m := range s.those(func(m webchat.Message) bool { return sees(viewer, m) && m.Author != viewer }) {

@@ -151,6 +151,22 @@ func unread(t *testing.T, s webchat.Store) {
 	seen(root.ID, reply.ID)
 	seen(root.ID, 1)
 	check("lead", "deploys", webchat.Unread{})
+
+	check("oncall", "deploys", webchat.Unread{Messages: 1})
+	if err := s.MarkAllSeen(t.Context(), "dev"); err != nil {
+		t.Fatal(err)
+	}
+	check("dev", "general", webchat.Unread{})
+	check("oncall", "deploys", webchat.Unread{Messages: 1})
+	late := add(t, s, webchat.Message{Text: "late", Channel: "general"})
+	check("dev", "general", webchat.Unread{Messages: 1})
+	if err := s.MarkSeen(t.Context(), "dev", "general", 0, late.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.MarkAllSeen(t.Context(), "dev"); err != nil {
+		t.Fatal(err)
+	}
+	check("dev", "general", webchat.Unread{})
 }
 
 func absent(t *testing.T, s webchat.Store) {
