@@ -168,6 +168,6 @@ func (w *walker) finish() {
 			}
 			w.rt.Fatalf("%d operations do not end", live)
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(25 * time.Millisecond)
 	}
 }
