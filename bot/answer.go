@@ -31,8 +31,7 @@ type result struct {
 // ends the row. When maitred stops meanwhile the row stays, for the next start.
 func (b *Bot) carryOut(ctx context.Context, h Heard) {
 	began := time.Now()
-	h.In.Person = b.Policy.Know(h.In.Person) // as of now: rights may have changed since it was heard
-	r := b.try(ctx, h.In)
+	r := b.attempt(ctx, &h.In) // as the person is known now: rights may have changed since it was heard
 	if r.err != nil && b.base.Err() != nil {
 		return
 	}

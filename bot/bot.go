@@ -28,6 +28,7 @@ type Registry interface {
 	Aim(ctx context.Context, c commands.Call, o *commands.Order) (commands.Target, error)
 	Run(ctx context.Context, c commands.Call, o *commands.Order) (commands.Answer, error)
 	Complete(ctx context.Context, c commands.Call, line string) []chat.Completion
+	Home(ctx context.Context, c commands.Call) ([]chat.Card, error)
 }
 
 // Seal closes a secret before it is stored.

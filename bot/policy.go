@@ -193,8 +193,9 @@ func (b *book) rolesOf(who chat.Person) []string {
 }
 
 // Holders are the configured people who hold any of roles, each as known in the
-// chat named; people unknown there are left out. Without a chat they are all
-// there, by name alone.
+// chat named; people unknown there are left out. Behind them come the groups of
+// that chat whose members hold one, for mentions: the ID is that of the group.
+// Without a chat the people are all there, by name alone.
 func (p *Policy) Holders(inChat string, roles ...string) []chat.Person {
 	b := p.now()
 	var found []chat.Person
@@ -208,7 +209,22 @@ func (p *Policy) Holders(inChat string, roles ...string) []chat.Person {
 			found = append(found, who)
 		}
 	}
+	for _, group := range b.groups(inChat, roles) {
+		found = append(found, chat.Person{Chat: inChat, ID: group, Name: "the members of " + group})
+	}
 	return found
+}
+
+// groups are the groups of a chat that give any of roles, in order.
+func (b *book) groups(inChat string, roles []string) []string {
+	var found []string
+	for name, r := range b.Rules.Roles {
+		if slices.Contains(roles, name) {
+			found = append(found, r.Groups[inChat]...)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // holders are the names of the people who hold any of roles, in order.

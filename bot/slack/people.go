@@ -14,14 +14,6 @@ import (
 	"maitred/fault"
 )
 
-// How long it is remembered what Slack says of people and groups. What is older
-// than fresh is asked for again while the old still counts; what is older than
-// old does not count any more.
-const (
-	fresh = 2 * time.Minute
-	old   = 15 * time.Minute
-)
-
 // Know completes who with what Slack says of them: whether they are a guest, in
 // which of the trusted groups they are, and their time zone. It remembers for a
 // few minutes; anew asks Slack whatever is remembered. Faults: Forbidden (the
@@ -30,11 +22,7 @@ func (c *Chat) Know(ctx context.Context, who chat.Person, anew bool) (chat.Perso
 	if who.Chat != Name {
 		return who, nil
 	}
-	age := fresh
-	if anew {
-		age = 0
-	}
-	u, err := c.people.find(ctx, who.ID, age)
+	u, err := c.people.find(ctx, who.ID, anew)
 	if err != nil {
 		return who, err
 	}
@@ -53,7 +41,7 @@ func (c *Chat) Know(ctx context.Context, who chat.Person, anew bool) (chat.Perso
 		who.Groups = nil
 		return who, nil
 	}
-	who.Groups, err = c.groups.of(ctx, who.ID, age)
+	who.Groups, err = c.groups.of(ctx, who.ID, anew)
 	return who, err
 }
 
@@ -115,7 +103,7 @@ func newGroups(c *Chat) *groups {
 // of are the trusted groups that the user is in, asked for at once. One that
 // cannot be read counts as one the user is not in; the error is told when no
 // group could be read that gives anything.
-func (g *groups) of(ctx context.Context, id string, age time.Duration) ([]string, error) {
+func (g *groups) of(ctx context.Context, id string, anew bool) ([]string, error) {
 	if g.trusted == nil {
 		return nil, nil
 	}
@@ -124,7 +112,7 @@ func (g *groups) of(ctx context.Context, id string, age time.Duration) ([]string
 	var all sync.WaitGroup
 	for i, group := range trusted {
 		all.Go(func() {
-			members, err := g.members.find(ctx, group, age)
+			members, err := g.members.find(ctx, group, anew)
 			in[i], errs[i] = slices.Contains(members, id), err
 		})
 	}

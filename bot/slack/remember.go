@@ -33,16 +33,23 @@ func newMemory[T any](now func() time.Time, log *zap.Logger, ask func(context.Co
 	return &memory[T]{now: now, log: log, ask: ask, byID: map[string]*fact[T]{}}
 }
 
-// find is what is known of id, not older than age. What is a little older still
-// counts while Slack is asked in the background; with an age of zero Slack is
-// asked first.
-func (m *memory[T]) find(ctx context.Context, id string, age time.Duration) (T, error) {
+// How long what Slack said is remembered. What is older than fresh is asked for
+// again while the old still counts; what is older than old does not count any
+// more; and what is younger than news is not asked for again by anybody.
+const (
+	news  = 2 * time.Second
+	fresh = 2 * time.Minute
+	old   = 15 * time.Minute
+)
+
+// find is what is known of id. Anew asks Slack first.
+func (m *memory[T]) find(ctx context.Context, id string, anew bool) (T, error) {
 	f := m.fact(id)
 	value, at := f.get()
-	switch passed := m.now().Sub(at); {
-	case at.IsZero() || age == 0 || passed > old:
+	switch age := m.now().Sub(at); {
+	case at.IsZero() || age > old || anew && age > news:
 		return m.refresh(ctx, id, f, at)
-	case passed > age:
+	case age > fresh:
 		m.later(id, f)
 	}
 	return value, nil

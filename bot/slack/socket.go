@@ -90,7 +90,7 @@ var errStartOver = errors.New("slack-go waits too long between tries")
 func (c *Chat) converse(ctx context.Context, n int) error {
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	line := &line{chat: c, n: n, stop: cancel, free: make(chan struct{}, inHand), log: c.log.With(zap.Int("connection", n))}
+	line := &connection{chat: c, n: n, stop: cancel, free: make(chan struct{}, inHand), log: c.log.With(zap.Int("connection", n))}
 	line.client = socketmode.New(c.api,
 		socketmode.OptionDialer(dialer()), socketmode.OptionReadLimit(maxMessage),
 		socketmode.OptionPingInterval(c.options.Silence), socketmode.OptionLog(zap.NewStdLog(line.log)))
@@ -112,8 +112,8 @@ func (c *Chat) converse(ctx context.Context, n int) error {
 	return err
 }
 
-// line is one client and what came by it.
-type line struct {
+// connection is one client and what came by it.
+type connection struct {
 	chat   *Chat
 	n      int
 	client *socketmode.Client
@@ -125,7 +125,7 @@ type line struct {
 }
 
 // listen takes what the client hears until it has ended.
-func (l *line) listen(ended <-chan struct{}) {
+func (l *connection) listen(ended <-chan struct{}) {
 	for {
 		select {
 		case e := <-l.client.Events:
@@ -138,7 +138,7 @@ func (l *line) listen(ended <-chan struct{}) {
 }
 
 // finish waits for what is in hand, so that it can still be acknowledged.
-func (l *line) finish() {
+func (l *connection) finish() {
 	done := make(chan struct{})
 	go func() { l.work.Wait(); close(done) }()
 	select {
@@ -147,7 +147,7 @@ func (l *line) finish() {
 	}
 }
 
-func (l *line) hear(e socketmode.Event) {
+func (l *connection) hear(e socketmode.Event) {
 	switch e.Type {
 	case socketmode.EventTypeConnecting:
 		l.chat.attach(l.n, false, 0)
@@ -166,7 +166,7 @@ func (l *line) hear(e socketmode.Event) {
 
 // salvage reads what slack-go could not: it refuses a whole delivery for one
 // part of it that it does not know.
-func (l *line) salvage(data any) {
+func (l *connection) salvage(data any) {
 	bad, ok := data.(*socketmode.ErrorBadMessage)
 	if !ok {
 		return
@@ -183,7 +183,7 @@ func (l *line) salvage(data any) {
 
 // trouble notes that Slack cannot be connected to, and does not let the client
 // wait for minutes unless Slack asked for it.
-func (l *line) trouble(data any) {
+func (l *connection) trouble(data any) {
 	e, ok := data.(*slack.ConnectionErrorEvent)
 	if !ok {
 		return
@@ -197,7 +197,7 @@ func (l *line) trouble(data any) {
 // take deals with one delivery beside the others, and acknowledges it when it is
 // stored. One that is not acknowledged Slack delivers again, or tells whoever
 // waits for it.
-func (l *line) take(r socketmode.Request) {
+func (l *connection) take(r socketmode.Request) {
 	door, leave, ok := l.chat.enter()
 	if !ok {
 		return
@@ -220,7 +220,7 @@ func (l *line) take(r socketmode.Request) {
 	})
 }
 
-func (l *line) acknowledge(ctx context.Context, envelope string, body any) error {
+func (l *connection) acknowledge(ctx context.Context, envelope string, body any) error {
 	if body == nil {
 		return l.client.SendCtx(ctx, socketmode.Response{EnvelopeID: envelope})
 	}
