@@ -18,8 +18,11 @@ const thin = "\u200b"
 // entities are the three characters that mean something to Slack everywhere.
 var entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// plain is text as Slack shows it letter by letter, in labels and notifications.
+// plain is text as Slack shows it letter by letter.
 func plain(text string) string { return entities.Replace(tidy(text)) }
+
+// oneLine is text for a label, where Slack looks for nothing.
+func oneLine(text string) string { return strings.Join(strings.Fields(tidy(text)), " ") }
 
 // tidy takes out what cannot be shown and what turns the direction of a line.
 func tidy(text string) string {
@@ -67,8 +70,8 @@ func marked(text string, now time.Time) string {
 
 // bold is a line in bold.
 func bold(text string) string {
-	text = strings.Join(strings.Fields(tidy(text)), " ")
-	if text == "" {
+	text = oneLine(text)
+	if blank(text) {
 		return ""
 	}
 	return "*" + literal(strings.ReplaceAll(text, "*", twins['*'])) + "*"
@@ -176,7 +179,7 @@ var identifier = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,30}$`)
 func mention(p chat.Person) string {
 	switch {
 	case p.Chat != Name || !identifier.MatchString(p.ID):
-		return fit(p.Label(), 60, func(name string) string { return literal(tidy(name)) })
+		return fit(p.Label(), 25, func(name string) string { return literal(tidy(name)) })
 	case p.ID[0] == 'S':
 		return "<!subteam^" + p.ID + ">"
 	}
@@ -192,13 +195,22 @@ func size(text string) int {
 	return n
 }
 
-// fit is text shortened until form(text) is at most limit long.
+// blank reports whether nothing of text can be seen.
+func blank(text string) bool {
+	return strings.TrimSpace(strings.ReplaceAll(tidy(text), thin, "")) == ""
+}
+
+// fit is text shortened until form(text) is at most limit long. Very long text is
+// cut first, so that it costs no more than what is shown of it.
 func fit(text string, limit int, form func(string) string) string {
+	if len(text) > 16*limit+64 {
+		text = strings.ToValidUTF8(text[:16*limit+64], "")
+	}
 	whole := form(text)
 	if size(whole) <= limit {
 		return whole
 	}
-	runes := []rune(text)
+	runes := []rune(tidy(text))
 	low, high := 0, min(len(runes), limit)
 	for low < high { // the longest beginning that fits
 		middle := (low + high + 1) / 2

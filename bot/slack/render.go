@@ -55,14 +55,14 @@ func (l look) options() []slack.MsgOption {
 // shortened, what is too much is counted.
 func draw(card chat.Card, now time.Time) look {
 	s := sheet{now: now, chars: mostChars, left: mostBlocks}
-	buttons := s.buttons(card.Buttons) // they are set aside first: what can be done matters most
+	buttons := s.buttons(card.Buttons) // set aside first: what can be done matters most
+	output := s.output(card.Output)
 	s.head(card)
 	s.fields(card.Fields)
 	s.steps(card.Steps)
 	s.notes(notes(card))
-	s.output(card)
 	s.image(card.Image)
-	s.look.blocks = append(s.look.blocks, buttons...)
+	s.look.blocks = append(append(s.look.blocks, output...), buttons...)
 	if len(s.look.blocks) == 0 {
 		s.section(s.say("…"))
 	}
@@ -73,10 +73,10 @@ func draw(card chat.Card, now time.Time) look {
 // notification is what is read where blocks are not shown.
 func (s *sheet) notification(card chat.Card) string {
 	text := card.Text
-	if strings.TrimSpace(text) == "" {
-		text = strings.TrimSpace(card.Title + " " + word(card))
+	if blank(text) {
+		text = card.Title + " " + word(card)
 	}
-	if strings.TrimSpace(text) == "" {
+	if blank(text) {
 		text = "maitred has something to say."
 	}
 	return strings.TrimSpace(mentions(card) + " " + fit(text, mostText-600, plain))
@@ -126,7 +126,7 @@ func (s *sheet) add(b slack.Block, size int) bool {
 
 // section adds text that is markup already.
 func (s *sheet) section(text string) bool {
-	if strings.TrimSpace(strings.ReplaceAll(text, thin, "")) == "" {
+	if blank(text) {
 		return false
 	}
 	return s.add(slack.NewSectionBlock(markdown(text), nil, nil), size(text))
@@ -155,11 +155,11 @@ func (s *sheet) head(card chat.Card) {
 	case title != "":
 		lines = append(lines, title)
 	}
-	if text := strings.TrimSpace(card.Text); title == "" && text != "" {
+	if text := strings.TrimSpace(card.Text); title == "" && !blank(text) {
 		if state != "" {
 			text = mark(card.State) + " " + text
 		}
-		lines = append(lines, fit(text, s.room(mostSection-1000), s.say))
+		lines = append(lines, fit(text, s.room(mostSection-1200), s.say))
 	} else if title == "" && state != "" {
 		lines = append(lines, fit(mark(card.State)+" "+state, 150, s.say))
 	}
@@ -181,7 +181,7 @@ func mark(s chat.State) string {
 }
 
 func word(card chat.Card) string {
-	if w := strings.TrimSpace(card.Word); w != "" {
+	if w := oneLine(card.Word); !blank(w) {
 		return w
 	}
 	return states[card.State].word
@@ -201,7 +201,7 @@ func (s *sheet) fields(fields []chat.Field) {
 		row = nil
 	}
 	for _, f := range fields {
-		if strings.TrimSpace(f.Value) == "" {
+		if blank(f.Value) {
 			continue
 		}
 		head := fit(f.Label, 100, bold)
@@ -314,13 +314,13 @@ func notes(c chat.Card) []string {
 func (s *sheet) notes(notes []string) {
 	var lines []string
 	for _, n := range notes {
-		if strings.TrimSpace(n) != "" {
+		if !blank(n) {
 			lines = append(lines, fit(n, 600, s.say))
 		}
 	}
 	var b strings.Builder
 	flush := func() {
-		if text := strings.TrimSpace(b.String()); text != "" && size(text) <= s.chars {
+		if text := strings.TrimSpace(b.String()); !blank(text) && size(text) <= s.chars {
 			s.add(slack.NewContextBlock("", markdown(text)), size(text))
 		}
 		b.Reset()
@@ -340,31 +340,36 @@ func (s *sheet) notes(notes []string) {
 
 // output is the end of what a program printed; the whole hangs on the message
 // when it does not fit.
-func (s *sheet) output(card chat.Card) {
-	text := strings.Trim(tidy(card.Output), "\n")
-	if strings.TrimSpace(text) == "" {
-		return
+func (s *sheet) output(output string) []slack.Block {
+	text := strings.Trim(tidy(output), "\n")
+	if blank(text) {
+		return nil
 	}
 	room := s.room(mostOutput) - 150
-	if size(printed(text)) <= room {
-		s.section(printed(text))
-		return
+	shown := ""
+	if len(text) <= 4*room {
+		shown = printed(text)
 	}
-	s.look.files = append(s.look.files, file{name: "output.txt", data: []byte(card.Output)})
-	tail := shortened(text, room)
-	all := strings.Count(text, "\n") + 1
-	if strings.TrimSpace(tail) == "" {
-		s.section(fmt.Sprintf("It printed %d lines.", all))
-		return
+	if shown == "" || size(shown) > room {
+		s.look.files = append(s.look.files, file{name: "output.txt", data: []byte(output)})
+		all := strings.Count(text, "\n") + 1
+		if tail := shortened(text, room); blank(tail) {
+			shown = fmt.Sprintf("It printed %d lines.", all)
+		} else {
+			shown = printed(tail) + fmt.Sprintf("\nThis is the end of %d lines.", all)
+		}
 	}
-	s.section(printed(tail) + fmt.Sprintf("\nThis is the end of %d lines.", all))
+	s.left--
+	s.chars -= size(shown)
+	return []slack.Block{slack.NewSectionBlock(markdown(shown), nil, nil)}
 }
 
 // shortened is the end of text, from the beginning of a line where possible,
 // that fits when it is printed.
 func shortened(text string, room int) string {
+	text = strings.ToValidUTF8(text[max(0, len(text)-4*room):], "")
 	runes := []rune(text)
-	low, high := 0, min(len(runes), max(room, 0))
+	low, high := 0, min(len(runes), room)
 	for low < high { // the longest end that fits
 		middle := (low + high + 1) / 2
 		if size(printed(string(runes[len(runes)-middle:]))) <= room {
@@ -374,7 +379,7 @@ func shortened(text string, room int) string {
 		}
 	}
 	tail := string(runes[len(runes)-low:])
-	if _, rest, found := strings.Cut(tail, "\n"); found && strings.TrimSpace(rest) != "" && low < len(runes) {
+	if _, rest, found := strings.Cut(tail, "\n"); found && !blank(rest) {
 		return rest
 	}
 	return tail
@@ -392,7 +397,7 @@ func (s *sheet) image(i *chat.Image) {
 		}
 		s.look.files = append(s.look.files, file{name: name, data: i.Data})
 	}
-	if alt := fit(i.Alt, s.room(500), s.say); strings.TrimSpace(alt) != "" {
+	if alt := fit(i.Alt, s.room(500), s.say); !blank(alt) {
 		s.add(slack.NewContextBlock("", markdown(alt)), size(alt))
 	}
 }
@@ -412,7 +417,7 @@ func (s *sheet) buttons(buttons []chat.Button) []slack.Block {
 	shown := 0
 	for i, b := range buttons {
 		element, cost := button(i, b)
-		if element == nil || s.chars-cost < mostChars/2 || shown == mostButtons {
+		if element == nil || s.chars-cost < 6000 || shown == mostButtons {
 			continue
 		}
 		shown++
@@ -430,20 +435,20 @@ func (s *sheet) buttons(buttons []chat.Button) []slack.Block {
 const ButtonPrefix = "line-"
 
 func button(i int, b chat.Button) (*slack.ButtonBlockElement, int) {
-	if strings.TrimSpace(b.Line) == "" || size(b.Line) > mostLine {
+	if blank(b.Line) || size(b.Line) > mostLine {
 		return nil, 0
 	}
 	text := b.Label
-	if strings.TrimSpace(tidy(text)) == "" {
+	if blank(text) {
 		text = b.Line
 	}
-	e := slack.NewButtonBlockElement(ButtonPrefix+strconv.Itoa(i), b.Line, label(fit(text, mostLabel, plain)))
+	e := slack.NewButtonBlockElement(ButtonPrefix+strconv.Itoa(i), b.Line, label(fit(text, mostLabel, oneLine)))
 	if b.Danger {
 		e.Style = slack.StyleDanger
 	}
 	cost := size(e.Text.Text) + size(b.Line)
-	if strings.TrimSpace(b.Confirm) != "" {
-		question := fit(b.Confirm, mostConfirm, plain)
+	if !blank(b.Confirm) {
+		question := fit(b.Confirm, mostConfirm, oneLine)
 		e.Confirm = slack.NewConfirmationBlockObject(label("Are you sure?"), label(question), label("Yes"), label("No"))
 		e.Confirm.Style = e.Style
 		cost += size(question) + 25
