@@ -148,6 +148,13 @@ func (p *Provider) drained(ctx context.Context, slot string) {
 	}
 }
 
+// held reports that a restore keeps the app stopped, whether or not visitors
+// still wait for it.
+func (p *Provider) held() bool {
+	_, err := p.box.Read(p.path("run", "hold"))
+	return err == nil
+}
+
 // holdRequests lets visitors wait for at most d; zero lets them go on.
 func (p *Provider) holdRequests(d time.Duration) error {
 	if d == 0 {

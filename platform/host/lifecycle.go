@@ -23,9 +23,9 @@ func (p *Provider) setStopped(stopped bool) error {
 }
 
 // EnsureRunning starts the front and the live release where they do not run,
-// and returns when the app answers. An app that was never deployed, or that
-// somebody stopped, is left as it is. An operation that a start of maitred finds
-// half done may go on meanwhile: what it did to the slots stays.
+// and returns when the app answers. An app that was never deployed, that somebody
+// stopped, or that a restore holds is left as it is. An operation that a start of
+// maitred finds half done may go on meanwhile: what it did to the slots stays.
 func (p *Provider) EnsureRunning(ctx context.Context, t platform.Target) error {
 	if err := p.mine(t); err != nil {
 		return err
@@ -39,16 +39,24 @@ func (p *Provider) EnsureRunning(ctx context.Context, t platform.Target) error {
 	}
 	for {
 		slot, err := p.active()
-		if err != nil || p.stopped() {
+		if err != nil || p.stopped() || p.held() {
 			return err
 		}
 		err = p.ensure(ctx, slot, *live)
-		now, looked := p.active()
-		if err == nil || looked != nil || now == slot {
+		if err == nil || p.wanted(slot) {
 			return err
 		}
 	}
 }
+
+// wanted reports that the app is meant to run, and in slot.
+func (p *Provider) wanted(slot string) bool {
+	active, err := p.active()
+	return err != nil || active == slot && !p.stopped() && !p.held()
+}
+
+// errUnwanted says that the app is no longer meant to run there.
+var errUnwanted = errors.New("the app is not meant to run here any more")
 
 // ensure keeps what visitors see in slot running: the release that is in it,
 // which between a switch and its note in the ledger is not yet live. The link of
@@ -64,7 +72,7 @@ func (p *Provider) ensure(ctx context.Context, slot string, live entry) error {
 		}
 	}
 	if !p.runs(slot, e.ID) {
-		if err := p.launch(ctx, slot, "ensure", e); err != nil {
+		if err := p.launchWhile(ctx, slot, "ensure", e, func() bool { return p.wanted(slot) }); err != nil {
 			return err
 		}
 	}
@@ -196,7 +204,10 @@ func (p *Provider) startStep(ctx context.Context, r platform.Run) (platform.Resu
 	if err := p.EnsureFront(ctx); err != nil {
 		return platform.Result{}, err
 	}
-	return platform.Result{Say: e.Version + " answers"}, p.revive(ctx, r.Key, e)
+	if err := p.revive(ctx, r.Key, e); err != nil {
+		return platform.Result{}, err
+	}
+	return platform.Result{Say: e.Version + " answers"}, p.holdRequests(0)
 }
 
 func (p *Provider) stopStep(ctx context.Context, r platform.Run) (platform.Result, error) {

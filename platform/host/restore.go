@@ -148,7 +148,14 @@ func (p *Provider) safetyOf(r platform.Run) (stored, bool, error) {
 	return list[i], true, nil
 }
 
+// swap halts once more what hold has halted: whatever was started since would
+// write on into the file that is replaced.
 func (p *Provider) swap(ctx context.Context, r platform.Run) (platform.Result, error) {
+	for _, slot := range slots {
+		if err := p.halt(ctx, slot); err != nil {
+			return platform.Result{}, err
+		}
+	}
 	if err := p.exchange(ctx, p.scratch(r)); err != nil {
 		return platform.Result{}, err
 	}

@@ -84,11 +84,20 @@ func (p *Provider) turn(slot string, e entry) error {
 // launch starts e in slot for the step called key. What that step started
 // before is left running; anything else in the slot is stopped.
 func (p *Provider) launch(ctx context.Context, slot, key string, e entry) error {
+	return p.launchWhile(ctx, slot, key, e, func() bool { return true })
+}
+
+// launchWhile is launch for somebody beside whom operations go on: wanted is
+// asked in the moment in which nobody else starts anything.
+func (p *Provider) launchWhile(ctx context.Context, slot, key string, e entry, wanted func() bool) error {
 	command, err := p.command(e)
 	if err != nil {
 		return err
 	}
 	return p.locked(ctx, func() error {
+		if !wanted() {
+			return errUnwanted
+		}
 		next := tenant{Slot: slot, Release: e.ID, Key: key, Job: slot + "-" + fileName(key), Command: command, Started: time.Now().UTC()}
 		if was, ok := p.tenant(slot); ok {
 			if was.Key == key && was.Release == e.ID && p.runs(slot, e.ID) {
