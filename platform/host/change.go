@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"maitred/fault"
@@ -206,7 +207,8 @@ func (p *Provider) switchStep(ctx context.Context, r platform.Run) (platform.Res
 	if err := p.mark(ctx, states, note); err != nil {
 		return platform.Result{}, err
 	}
-	return platform.Result{Say: fmt.Sprintf("%s is live", e.Version), Release: e.ID}, p.setStopped(false)
+	// What a restore that was given up left behind is over as well.
+	return platform.Result{Say: fmt.Sprintf("%s is live", e.Version), Release: e.ID}, errors.Join(p.setStopped(false), p.holdRequests(0))
 }
 
 // unswitch makes the release before live again. It runs before it gets a
@@ -284,7 +286,7 @@ func (p *Provider) drain(ctx context.Context, r platform.Run) (platform.Result, 
 	if err != nil {
 		return platform.Result{}, err
 	}
-	if c.FromSlot == "" || c.FromSlot == active || !p.runs(c.FromSlot, "") {
+	if c.FromSlot == "" || c.FromSlot == active {
 		return platform.Result{Say: "nothing to stop"}, nil
 	}
 	return platform.Result{Say: "the requests of " + c.FromSlot + " ended"}, p.halt(ctx, c.FromSlot)
