@@ -45,7 +45,7 @@ func (v *Version) fill(fields map[string]string) error {
 }
 
 // resolve finds the ref. One that is not there is answered with the line as it
-// was meant, or with those for the newest refs.
+// was meant, or with those for the newest refs that begin alike.
 func (v *Version) resolve(ctx context.Context, s Services, line string, t platform.Target) (platform.Source, error) {
 	src, err := s.Sources.Resolve(ctx, t, v.Ref)
 	if !fault.Is(err, fault.Missing) || v.Ref == "" {
@@ -56,7 +56,11 @@ func (v *Version) resolve(ctx context.Context, s Services, line string, t platfo
 		return src, err
 	}
 	f := &fault.Error{Kind: fault.Missing, Op: "commands.resolve", Err: err, Say: fmt.Sprintf("%s has no branch, tag or commit “%s”.", t.App, clip(v.Ref, 80))}
-	meant := slices.Clone(refs[:min(3, len(refs))])
+	alike := slices.DeleteFunc(slices.Clone(refs), func(ref string) bool { return !strings.EqualFold(ref[:1], v.Ref[:1]) })
+	if len(alike) == 0 {
+		alike = slices.Clone(refs)
+	}
+	meant := alike[:min(3, len(alike))]
 	if best := nearest(v.Ref, refs); best != "" {
 		meant = []string{best}
 		f.Say += fmt.Sprintf(" Did you mean %s?", best)

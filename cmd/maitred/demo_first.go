@@ -82,7 +82,7 @@ func follow(ctx context.Context, app *App, id int64) error {
 		case op.State == platform.Succeeded:
 			return nil
 		case op.State.Ended():
-			return fault.New(fault.Invalid, "demo.first", "maitred demo", "The first release of ocpizza could not be put live: %s", op.Message)
+			return fault.New(fault.Invalid, "demo.first", "Mend what it says, or try other addresses: maitred demo --listen 127.0.0.1:8090 --app-listen 127.0.0.1:8091", "The first release of ocpizza could not be put live: %s", op.Message)
 		}
 		select {
 		case <-tick.C:

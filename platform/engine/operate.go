@@ -370,7 +370,11 @@ func gather(op *platform.Operation, records []platform.StepRecord) {
 }
 
 func (r *runner) took(op platform.Operation) time.Duration {
-	return r.e.now().Sub(op.Started).Round(100 * time.Millisecond)
+	took := r.e.now().Sub(op.Started)
+	if took < time.Second {
+		return took.Round(time.Millisecond)
+	}
+	return took.Round(100 * time.Millisecond)
 }
 
 // persist writes, again and again while the store does not answer: what was done
