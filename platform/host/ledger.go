@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -109,6 +110,11 @@ func (p *Provider) mark(ctx context.Context, states map[string]platform.ReleaseS
 		if err != nil {
 			return err
 		}
+		// What goes live is written first: a power cut that keeps half of it leaves
+		// two that are live, of which the newer counts, and never none.
+		slices.SortStableFunc(list, func(a, b entry) int {
+			return cmp.Compare(rank(states[a.ID]), rank(states[b.ID]))
+		})
 		var lines []byte
 		for _, e := range list {
 			to, ok := states[e.ID]
@@ -130,6 +136,13 @@ func (p *Provider) mark(ctx context.Context, states map[string]platform.ReleaseS
 		}
 		return p.fail("host.ledger", p.box.Append(p.inState("releases.jsonl"), lines, 0o640))
 	})
+}
+
+func rank(s platform.ReleaseState) int {
+	if s == platform.ReleaseLive {
+		return 0
+	}
+	return 1
 }
 
 // allot gives the release of operation r its id, the same one each time.

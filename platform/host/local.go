@@ -58,14 +58,20 @@ func (local) Append(path string, line []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
 	// A line that a power cut tore must not take the next one with it.
-	if info, err := f.Stat(); err == nil && info.Size() > 0 {
+	if info.Size() > 0 {
 		last := make([]byte, 1)
 		if _, err := f.ReadAt(last, info.Size()-1); err == nil && last[0] != '\n' {
 			line = append([]byte{'\n'}, line...)
 		}
 	}
-	_, err = f.Write(append(bytes.TrimRight(line, "\n"), '\n'))
+	if _, err = f.Write(append(bytes.TrimRight(line, "\n"), '\n')); err != nil { // the disk is full: all of it or nothing
+		err = errors.Join(err, f.Truncate(info.Size()))
+	}
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
