@@ -91,7 +91,7 @@ func (p *Provider) PlanCapture(_ context.Context, t platform.Target, database st
 	if err := p.checkDatabase(database, "back up"); err != nil {
 		return platform.Plan{}, err
 	}
-	if _, err := p.box.Read(p.databaseFile()); missing(err) {
+	if _, _, err := p.box.Tail(p.databaseFile(), 0, 0); missing(err) {
 		return platform.Plan{}, fault.New(fault.Missing, "host.capture", "/deploy "+t.App, "%s has no database yet: its first deploy makes one.", t)
 	}
 	return platform.Plan{Steps: []platform.Step{{Name: "capture", Action: "capture"}}}, nil
@@ -115,7 +115,7 @@ func (p *Provider) take(ctx context.Context, r platform.Run, key, why string) (s
 	if i := slices.IndexFunc(list, func(b stored) bool { return b.Operation == r.Operation && b.Key == key }); i >= 0 {
 		return list[i], nil
 	}
-	if err := p.roomForCopy(); err != nil {
+	if err := p.roomForCopy(p.databaseFile()); err != nil {
 		return stored{}, err
 	}
 	named := time.Now().UTC() // the file that a crash kept out of the ledger is replaced, not left
@@ -176,12 +176,12 @@ func (p *Provider) copyFailed(ctx context.Context, part string, err error) error
 		Hint: "Look at the database on the machine, and at the room on its disk."}
 }
 
-// roomForCopy refuses a copy that would fill the disk.
-func (p *Provider) roomForCopy() error {
+// roomForCopy refuses a copy of file, a database, that would fill the disk.
+func (p *Provider) roomForCopy(file string) error {
 	if err := p.ready(); err != nil {
 		return err
 	}
-	_, database, err := p.box.Tail(p.databaseFile(), 0, 0)
+	_, database, err := p.box.Tail(file, 0, 0)
 	if missing(err) {
 		return fault.New(fault.Missing, "host.capture", "/deploy "+p.target.App, "%s has no database yet: its first deploy makes one.", p.target)
 	}

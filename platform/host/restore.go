@@ -48,10 +48,11 @@ func (p *Provider) stage(ctx context.Context, b stored, file string) error {
 			Say:  fmt.Sprintf("The backup %s cannot be used: %s.", b.ID, why),
 			Hint: "/backup list " + p.target.App}
 	}
-	if err := p.roomForCopy(); err != nil && !fault.Is(err, fault.Missing) {
+	kept := p.path("backups", b.File)
+	if err := p.roomForCopy(kept); err != nil && !fault.Is(err, fault.Missing) {
 		return err
 	}
-	err := copyFile(ctx, p.path("backups", b.File), file)
+	err := copyFile(ctx, kept, file)
 	if missing(err) {
 		return broken("its file is gone", err)
 	}
@@ -72,7 +73,8 @@ func (p *Provider) stage(ctx context.Context, b stored, file string) error {
 }
 
 func (p *Provider) unrehearse(_ context.Context, r platform.Run) (platform.Result, error) {
-	for _, file := range []string{p.scratch(r), p.scratch(r) + ".part"} {
+	for _, end := range []string{"", ".part", "-back", "-back.part"} {
+		file := p.scratch(r) + end
 		if err := p.box.Remove(file); err != nil {
 			return platform.Result{}, p.fail("host.restore", err)
 		}
