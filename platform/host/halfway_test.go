@@ -1,8 +1,14 @@
 package host
 
 import (
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
+
+	"maitred/platform"
 )
 
 // TestAStartLeavesAnAppThatIsHeldAlone starts maitred again after a kill in the
@@ -64,4 +70,129 @@ func TestADrainThatWasCutShortEnds(t *testing.T) {
 	if s.job(old).alive() {
 		t.Error("the old release runs for ever")
 	}
+}
+
+// TestAJournalStaysOutOfTheNextDatabase replaces a database whose writer was
+// killed in the middle of a transaction.
+func TestAJournalStaysOutOfTheNextDatabase(t *testing.T) {
+	s := newStage(t)
+	if err := s.ready(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(s.databaseFile()), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fill := func(file, text string, then func()) {
+		db, err := openSQLite(file, "rwc", "_pragma=journal_mode(DELETE)", "_pragma=cache_size(2)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		for _, q := range []string{
+			"CREATE TABLE notes (text TEXT)",
+			"INSERT INTO notes WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 200) SELECT '" + text + "' || hex(zeroblob(500)) FROM n",
+			"BEGIN", "UPDATE notes SET text = 'half' || hex(zeroblob(500))",
+		} {
+			if _, err := db.Exec(q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		then()
+		if _, err := db.Exec("ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	work := filepath.Join(t.TempDir(), "work")
+	fill(work, "old", func() { // what lies there when the writer is killed now
+		for _, end := range []string{"", "-journal"} {
+			if err := copyFile(t.Context(), work+end, s.databaseFile()+end); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	next := s.databaseFile() + ".next"
+	fill(next, "new", func() {})
+	if err := s.exchange(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	db, err := openSQLite(s.databaseFile(), "rw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var verdict string
+	var fresh int
+	if err := db.QueryRow("PRAGMA integrity_check(1)").Scan(&verdict); err != nil || verdict != "ok" {
+		t.Fatalf("the database is %q, %v", verdict, err)
+	}
+	if err := db.QueryRow("SELECT count(*) FROM notes WHERE text LIKE 'new%'").Scan(&fresh); err != nil || fresh != 200 {
+		t.Errorf("the new database has %d of its 200 rows, %v", fresh, err)
+	}
+}
+
+// TestADiskThatFillsUpTearsNoLine lets the disk end in the middle of two lines.
+func TestADiskThatFillsUpTearsNoLine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ledger")
+	if err := (local{}).Append(file, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 10, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	failed := (local{}).Append(file, []byte("two\nthree\n"), 0o600)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(file); failed == nil || err != nil || string(data) != "one\n" {
+		t.Errorf("the ledger holds %q, %v after %v", data, err, failed)
+	}
+}
+
+func TestWhatGoesLiveIsWrittenFirst(t *testing.T) {
+	s := newStage(t)
+	for _, tag := range []string{"v1.0.0", "v1.1.0"} {
+		if _, err := s.allot(t.Context(), platform.Run{Operation: s.op}, s.source(tag)); err != nil {
+			t.Fatal(err)
+		}
+		s.op++
+	}
+	for _, states := range []map[string]platform.ReleaseState{
+		{"r2": platform.ReleaseLive, "r1": platform.ReleaseSuperseded},
+		{"r1": platform.ReleaseLive, "r2": platform.ReleaseSuperseded}, // back again
+	} {
+		if err := s.mark(t.Context(), states, ""); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := readLines[entry](s.Provider, s.inState("releases.jsonl"))
+		if err != nil || lines[len(lines)-2].State != platform.ReleaseLive {
+			t.Errorf("half of %v would leave nothing live: %+v, %v", states, lines, err)
+		}
+	}
+}
+
+// large is a machine on which nobody may read the database into memory.
+type large struct {
+	local
+	t    *testing.T
+	file string
+}
+
+func (l large) Read(path string) ([]byte, error) {
+	if path == l.file {
+		l.t.Errorf("the whole of %s is read into memory", path)
+	}
+	return l.local.Read(path)
+}
+
+func TestADatabaseIsNotReadIntoMemory(t *testing.T) {
+	s := newStage(t)
+	s.deploy("v1.0.0")
+	s.box = large{t: t, file: s.databaseFile()}
+	s.must(s.PlanCapture(t.Context(), pizza, ""))
 }
