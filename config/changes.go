@@ -28,7 +28,7 @@ func (c *Config) Changes(next *Config) (changed, fixed []string) {
 }
 
 // atStart are the settings that are read once.
-var atStart = []string{"data_dir", "database", "listen", "replica", "keys", "retention"}
+var atStart = []string{"data_dir", "database", "listen", "replica", "keys", "chat", "retention"}
 
 // entries are the names of the entries that differ, when the setting has such.
 func entries(name string, was, is reflect.Value) []string {

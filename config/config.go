@@ -30,6 +30,8 @@ type Config struct {
 	// Replicas need the same files.
 	Keys string `yaml:"keys,omitempty"`
 
+	// Chat are the chats that maitred joins.
+	Chat ChatApps `yaml:"chat,omitempty"`
 	// People are the humans who may say something, by the name that maitred calls them.
 	People Named[bot.Member] `yaml:"people,omitempty"`
 	// Services are programs that may say something. They never approve.
@@ -108,7 +110,7 @@ type Retention struct {
 }
 
 // Chats are the names of the chats that maitred can hear today.
-var Chats = []string{"webchat", "api"}
+var Chats = []string{"webchat", "api", "slack"}
 
 // Providers are the kinds of platforms that maitred can deploy to today.
 var Providers = []string{"host"}

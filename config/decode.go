@@ -216,7 +216,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 			d.problem(n, fmt.Sprintf("Write it in quotes: %q.", clip(n.Value)), "%s should be text, but it is %s.", lastOf(path), found(n))
 			return
 		}
-		if where := strings.Index(n.Value, "${"); where >= 0 && v.Type() != reflect.TypeFor[Database]() {
+		if where := strings.Index(n.Value, "${"); where >= 0 && v.Type() != reflect.TypeFor[Database]() && v.Type() != reflect.TypeFor[Secret]() {
 			d.problem(n, "", "%s is no secret, so %s cannot be used here.", lastOf(path), clip(n.Value[where:]))
 			return
 		}

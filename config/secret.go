@@ -17,6 +17,10 @@ type Database string
 // SQLite reports whether maitred keeps its data in a file of its own.
 func (d Database) SQLite() bool { return d == "" || d == "sqlite" }
 
+// Secret is a reference to a secret: ${env:NAME} or ${file:/path}. The secret
+// itself is never in the file.
+type Secret string
+
 // reference is a secret of the file: where it is written and what it says.
 type reference struct{ path, text string }
 

@@ -22,6 +22,7 @@ import (
 // nowhere, things said twice, and rules that nobody could ever fulfil.
 func (d *decoder) verify(c *Config) {
 	d.process(c)
+	d.chats(c)
 	d.people(c)
 	d.roles(c)
 	d.approvals(c)

@@ -7,6 +7,7 @@ package slack
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +77,34 @@ func (o Options) withDefaults() Options {
 		o.Log = zap.NewNop()
 	}
 	return o
+}
+
+// Check tells when a token is another one than it should be, which is easily
+// mixed up. Faults: Invalid, Missing. It never repeats a token.
+func (o Options) Check() error {
+	o = o.withDefaults()
+	wrong := func(name, begins string) error {
+		return fault.New(fault.Invalid, "slack.options", "docs/slack.md says where each is found.",
+			"The %s of the Slack app should begin with %s; this is another secret.", name, begins)
+	}
+	lacks := func(name string) error {
+		return fault.New(fault.Missing, "slack.options", "docs/slack.md says where it is found.", "The %s of the Slack app is missing.", name)
+	}
+	switch {
+	case o.BotToken == "":
+		return lacks("bot token")
+	case !strings.HasPrefix(o.BotToken, "xox"):
+		return wrong("bot token", "xoxb-")
+	case o.Mode == Socket && o.AppToken == "":
+		return lacks("app token")
+	case o.Mode == Socket && !strings.HasPrefix(o.AppToken, "xapp-"):
+		return wrong("app token", "xapp-")
+	case o.Mode == HTTP && o.SigningSecret == "":
+		return lacks("signing secret")
+	case o.Mode == HTTP && strings.HasPrefix(o.SigningSecret, "x"):
+		return wrong("signing secret", "a hexadecimal digit")
+	}
+	return nil
 }
 
 // Chat is the Slack app. It is safe for concurrent use.
