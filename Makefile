@@ -41,8 +41,9 @@ bench: tools
 
 conformance: tools
 	@echo "Conformance: the host provider and the scriptable fake pass platform/platformtest;"
-	@echo "the store passes store/storetest on SQLite and on PostgreSQL. No chat has a suite of its own yet."
+	@echo "the store passes store/storetest on SQLite and on PostgreSQL; the fake Slack is played by @slack/bolt."
 	go test -count=1 -p $(PARALLEL) -timeout 9m -run 'Conformance|Fake|^TestSQLite$$|^TestPostgres$$|Webchat' ./platform/host ./platform/platformtest ./store
+	bot/slack/slacktest/conformance/run
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/maitred ./cmd/maitred

@@ -10,6 +10,7 @@ const (
 	NoPing            = "no ping"
 	NoPong            = "no pong"
 	NoCloseAnswer     = "no answer to a close"
+	TCPCloses         = "TCP ends with the close"
 	TicketsForEver    = "tickets work twice"
 	WrongSignature    = "wrong signature base"
 	NoResponseURL     = "no response_url"
@@ -44,7 +45,7 @@ const (
 // Mistakes are all that can be ordered.
 func Mistakes() []string {
 	return []string{
-		NoHello, NoPing, NoPong, NoCloseAnswer, TicketsForEver, WrongSignature, NoResponseURL, NoTriggerID, NoChannelID, NoUserID, NoTeamID,
+		NoHello, NoPing, NoPong, NoCloseAnswer, TCPCloses, TicketsForEver, WrongSignature, NoResponseURL, NoTriggerID, NoChannelID, NoUserID, NoTeamID,
 		NoEnvelopeID, NoAccepts, NoEventID, NoAuthorizations, NoContainer, NoState, NoActionValue, NoBotID, NoTS, NoRetryAfter, InventedKey,
 		InventedAnswer, TriggersForEver, AcksOfAnySize, RetriedClicks, NoEventRetries, AnyBlocks, AnyToken, AnswersForEver, BlocksStay,
 		UploadsOfAnySize, NoQueryTokenCheck,

@@ -99,6 +99,7 @@ func (s *Slack) announce(u *User, c *Channel, m *Message) *Delivery {
 		event["channel_type"] = "im"
 	case c.With == "" && c.has(s.BotUserID) && s.controls.scopes["app_mentions:read"] && strings.Contains(m.Text, "<@"+s.BotUserID+">"):
 		event["type"] = "app_mention"
+		delete(event, "parent_user_id") // which only messages have
 	default:
 		return nil
 	}

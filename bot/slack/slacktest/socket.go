@@ -208,6 +208,9 @@ func (s *Slack) forget(c *conn) {
 
 // linger keeps TCP open after the close, as Slack does.
 func (c *conn) linger() {
+	if c.s.wrong[TCPCloses] {
+		c.kill()
+	}
 	timer := time.AfterFunc(c.s.opt.Linger, c.kill)
 	defer timer.Stop()
 	for {
