@@ -13,6 +13,7 @@ import (
 
 	"maitred/bot"
 	"maitred/bot/schedule"
+	"maitred/bot/slack"
 	"maitred/bot/webchat"
 	"maitred/chat"
 	"maitred/commands"
@@ -43,6 +44,7 @@ type App struct {
 	Policy   *bot.Policy
 	Apps     *catalogue
 	Web      *web.Server
+	Slack    *slack.Chat // nil without
 
 	log        *zap.Logger
 	hearers    []chat.Hearer
@@ -120,6 +122,15 @@ func build(ctx context.Context, c *config.Config, p parts) (_ *App, err error) {
 		senders[page.Name()] = page
 	}
 
+	// Slack needs its tokens, and the policy for which groups mean anything
+	if c.Chat.Slack != nil {
+		if a.Slack, err = newSlack(c, a.Policy, metrics, p.log); err != nil {
+			return nil, err
+		}
+		senders[a.Slack.Name()] = a.Slack
+		a.hearers = append(a.hearers, a.Slack)
+	}
+
 	// the door needs the store, the commands, the policy and whom to answer
 	a.Bot = bot.New(bot.Config{
 		Store: a.Store, Registry: a.Registry, Policy: a.Policy, Seal: keys, Senders: senders,
@@ -127,7 +138,7 @@ func build(ctx context.Context, c *config.Config, p parts) (_ *App, err error) {
 		Replica: c.Replica, Log: p.log.Named("bot"), Metrics: metrics,
 	})
 
-	// what hears: the page and the clock
+	// what hears besides: the page and the clock
 	if page != nil {
 		a.hearers = append(a.hearers, page)
 	}

@@ -50,6 +50,7 @@ func subcommands() []subcommand {
 		{name: "say", usage: "[flags] TEXT", help: "say something to a running maitred and print its answer", run: say},
 		{name: "token", usage: "", help: "make a token for a person or service, and its hash for the configuration", run: token},
 		{name: "backup-store", usage: "--config FILE TO", help: "copy maitred's own data to a file, also while it runs", run: backupStore},
+		{name: "manifest", usage: "slack [--config FILE] [--url URL]", help: "print what api.slack.com/apps makes the Slack app from", run: manifest},
 		{name: "version", usage: "", help: "print the version", run: version},
 		{name: "front", hidden: true, run: front},
 		{name: "sample-app", hidden: true, run: sampleApp},

@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"maitred/bot"
+	"maitred/bot/slack"
 	"maitred/bot/webchat"
 	"maitred/chat"
 	"maitred/commands"
@@ -67,6 +69,21 @@ func newPage(o webchat.Options, c *config.Config, s *store.Store, redact func(st
 	return webchat.New(o)
 }
 
+// newSlack is the Slack app of the configuration. Nothing is asked of Slack yet.
+func newSlack(c *config.Config, p *bot.Policy, metrics prometheus.Registerer, log *zap.Logger) (*slack.Chat, error) {
+	o, err := c.Chat.Slack.Options()
+	if err != nil {
+		return nil, err
+	}
+	o.Groups = func() []string { return p.Groups(slack.Name) }
+	o.Replicas = 1
+	if c.Replica != "" {
+		o.Replicas = 5 // as many as Slack has connections for: nobody knows here how many there are
+	}
+	o.Metrics, o.Log = metrics, log.Named(slack.Name)
+	return slack.New(o), nil
+}
+
 func lastOf(words []string) string {
 	if len(words) == 0 {
 		return ""
@@ -81,10 +98,16 @@ func (a *App) webOptions(p parts, page *webchat.Chat, voice notifications.Render
 		Owners: a.Policy, Metrics: metrics, Log: p.log.Named("web"),
 		Checks: append([]web.Check{{Name: "store", Check: a.Store.Ready}, {Name: "engine", Check: a.Engine.Ready}}, p.checks...),
 	}
+	if a.Slack != nil {
+		o.Checks = append(o.Checks, web.Check{Name: a.Slack.Name(), Check: a.Slack.Ready})
+		if a.Config.Chat.Slack.Mode == string(slack.HTTP) {
+			o.Pages = append(o.Pages, a.Slack)
+		}
+	}
 	if page == nil {
 		return o
 	}
-	o.Pages = []chat.HTTPHearer{page}
+	o.Pages = append(o.Pages, page)
 	o.Door = page.Aloud(a.Bot)
 	o.Checks = append(o.Checks, web.Check{Name: page.Name(), Check: page.Ready})
 	o.Personas = page.Person
