@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"time"
 
@@ -31,35 +30,7 @@ func (s *Server) handler() http.Handler {
 		prefix, h := page.Handler()
 		mux.Handle(prefix, h)
 	}
-	return arrived(s.local(http.MaxBytesHandler(mux, maxBody)))
-}
-
-// arrived lifts the time limit of reading once a request is there: it would end
-// the context of whoever waits longer for an answer, and every stream.
-func arrived(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		lift := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }
-		if r.Body == http.NoBody {
-			lift()
-		} else {
-			r.Body = &body{r.Body, lift}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// body tells when it was read to its end.
-type body struct {
-	io.ReadCloser
-	ended func()
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		b.ended()
-	}
-	return n, err
+	return s.local(http.MaxBytesHandler(mux, maxBody))
 }
 
 // health says that the process answers, and nothing else.

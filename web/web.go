@@ -42,7 +42,6 @@ type Options struct {
 	Pages    []chat.HTTPHearer
 	Checks   []Check
 	Metrics  prometheus.Gatherer
-	Arrival  time.Duration // how long a request may take to arrive whole; 30 s when zero
 	Patience time.Duration // how long /v1/say waits for an answer; a minute when zero
 	Log      *zap.Logger
 }
@@ -91,9 +90,6 @@ func New(o Options) (*Server, error) {
 	if o.Patience == 0 {
 		o.Patience = time.Minute
 	}
-	if o.Arrival == 0 {
-		o.Arrival = 30 * time.Second
-	}
 	if o.Place == nil {
 		o.Place = anywhere
 	}
@@ -115,7 +111,7 @@ func New(o Options) (*Server, error) {
 	s.http = &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       o.Arrival,
+		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          zap.NewStdLog(o.Log.Named("http")),
