@@ -44,6 +44,9 @@ type House struct {
 func Open(t testing.TB, p storetest.Place, stage Stage, change ...func(*bot.Config)) *House {
 	t.Helper()
 	h := &House{t: t, place: p, Shop: newShop(), Stage: stage, change: change}
+	if c, ok := stage.(Channels); ok {
+		h.Shop.deploys = chat.Place{Chat: stage.Sender().Name(), Channel: c.Channel("deploys")}
+	}
 	h.open()
 	t.Cleanup(func() {
 		if err := h.close(); err != nil {

@@ -24,6 +24,8 @@ type Shop struct {
 	Bare *platformtest.Fake
 	More []string // further apps, with production alone, on the fake
 
+	deploys chat.Place // the channel deploys, as the chat knows it
+
 	mu   sync.Mutex
 	refs map[string]string // ref → commit
 }
@@ -31,7 +33,8 @@ type Shop struct {
 func newShop() *Shop {
 	return &Shop{
 		Fake: platformtest.New(platformtest.Options{Ways: map[string]platformtest.Way{"run": platformtest.Once}}), Bare: platformtest.New(platformtest.Options{Name: "plain"}),
-		refs: map[string]string{"main": "ccc0000", "v1.0.0": "aaa1000", "v1.1.0": "bbb1100", "v1.2.0": "ddd1200", "feature/crust": "eee1300"},
+		deploys: chat.Place{Chat: "room", Channel: "deploys"},
+		refs:    map[string]string{"main": "ccc0000", "v1.0.0": "aaa1000", "v1.1.0": "bbb1100", "v1.2.0": "ddd1200", "feature/crust": "eee1300"},
 	}
 }
 
@@ -69,16 +72,14 @@ func (s *Shop) Provider(t platform.Target) (platform.Provider, error) {
 
 // Channel is ocpizza's production for deploys.
 func (s *Shop) Channel(p chat.Place) platform.Target {
-	if p.Channel == "deploys" {
+	if p.Channel == s.deploys.Channel {
 		return platform.Target{App: "ocpizza", Environment: "production"}
 	}
 	return platform.Target{}
 }
 
 // Home is the channel deploys.
-func (s *Shop) Home(platform.Target) chat.Place {
-	return chat.Place{Chat: "room", Channel: "deploys"}
-}
+func (s *Shop) Home(platform.Target) chat.Place { return s.deploys }
 
 // Move lets a ref name another commit.
 func (s *Shop) Move(ref, sha string) {

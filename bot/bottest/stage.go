@@ -31,6 +31,12 @@ type Stage interface {
 	Messages() []Message
 }
 
+// Channels is a Stage whose channels have ids that are not their names. Say takes
+// both.
+type Channels interface {
+	Channel(name string) (id string)
+}
+
 // Message is one message, or one form, as people see it.
 type Message struct {
 	ID      string

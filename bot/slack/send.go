@@ -158,7 +158,7 @@ func answered(key string) string {
 	if i := strings.LastIndex(key, "-said-"); i >= 0 {
 		return key[:i]
 	}
-	return key
+	return strings.TrimSuffix(key, "-form")
 }
 
 // direct reports whether the place is a conversation of maitred with one person.
