@@ -269,8 +269,10 @@ func (d *desk) Operation(_ context.Context, id int64) (platform.Operation, error
 	op, err := d.find(id)
 	return *op, err
 }
-func (d *desk) List(context.Context, engine.Filter) ([]platform.Operation, error) {
-	return d.operations, nil
+func (d *desk) List(_ context.Context, f engine.Filter) ([]platform.Operation, error) {
+	return slices.DeleteFunc(slices.Clone(d.operations), func(op platform.Operation) bool {
+		return len(f.States) > 0 && !slices.Contains(f.States, op.State) || f.App != "" && f.App != op.Target.App
+	}), nil
 }
 func (d *desk) Live(context.Context) ([]platform.Operation, error) {
 	return slices.DeleteFunc(slices.Clone(d.operations), func(op platform.Operation) bool { return op.State.Ended() }), nil

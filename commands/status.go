@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -96,10 +97,11 @@ func obstacles(ctx context.Context, c Call, s Services, t platform.Target, card 
 	if err != nil {
 		return err
 	}
-	live, err := s.Operations.Live(ctx)
+	live, err := s.Operations.List(ctx, engine.Filter{App: t.App, Environment: t.Environment, States: alive, Limit: mostObstacles})
 	if err != nil {
 		return err
 	}
+	slices.Reverse(live) // as they came
 	for _, l := range locks {
 		if l.Target == t || l.Target == (platform.Target{App: t.App}) {
 			card.Notes = append(card.Notes, lockNote(l, c))
@@ -111,12 +113,16 @@ func obstacles(ctx context.Context, c Call, s Services, t platform.Target, card 
 		}
 	}
 	for _, op := range live {
-		if op.Target == t {
-			card.Notes = append(card.Notes, sentence(s.voice().headline(op)))
-		}
+		card.Notes = append(card.Notes, sentence(s.voice().headline(op)))
 	}
 	return nil
 }
+
+// mostObstacles is how many operations on their way are told; /queue has all.
+const mostObstacles = 20
+
+// alive are the states of operations that are on their way.
+var alive = slices.DeleteFunc(slices.Clone(platform.States), platform.State.Ended)
 
 func lockNote(l engine.Lock, c Call) string {
 	return fmt.Sprintf("Locked by %s until %s%s.", l.Person.Label(), when(l.Expires, c), because(l.Why))

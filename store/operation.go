@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,6 +120,9 @@ func (s *Store) Operations(ctx context.Context, f engine.Filter) ([]platform.Ope
 	w.equal("requester", f.Requester)
 	anyOf(&w, "kind", f.Kinds)
 	anyOf(&w, "state", f.States)
+	if len(f.States) > 0 && !slices.ContainsFunc(f.States, platform.State.Ended) {
+		w.terms = append(w.terms, "live = 1") // which leads to few rows, however many there were
+	}
 	if f.Before > 0 {
 		w.add("id < ?", f.Before)
 	}
