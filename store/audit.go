@@ -42,42 +42,50 @@ func (t *targetTx) Audit(ctx context.Context, place chat.Place, verb, subject, o
 	})
 }
 
-// appendAudit appends a row; it is linked into the chain afterwards.
-func appendAudit(ctx context.Context, tx *sql.Tx, a commands.AuditRow) error {
+const auditInsert = "at, who, app, word, verb, subject, outcome, line, detail, person, place"
+
+// auditArgs are the values of auditInsert. The app of a subject "#214" is not
+// known yet; see aboutOperation.
+func auditArgs(a commands.AuditRow) ([]any, error) {
 	if a.At.IsZero() {
 		a.At = time.Now()
 	}
 	person, err1 := text(a.Person)
 	place, err2 := text(a.Place)
-	if err := errors.Join(err1, err2); err != nil {
-		return err
+	app, _, _ := strings.Cut(a.Subject, "/") // "ocpizza/production" is about ocpizza
+	if strings.HasPrefix(app, "#") {
+		app = ""
 	}
-	app, err := appOf(ctx, tx, a.Subject)
+	word, _, _ := strings.Cut(a.Verb, " ")
+	return []any{ms(a.At), clean(a.Person.Label()), clean(app), clean(word), clean(a.Verb), clean(a.Subject), clean(a.Outcome),
+		clean(shorten(a.Line, longestLine)), clean(shorten(a.Detail, longestLine)), person, place}, errors.Join(err1, err2)
+}
+
+// aboutOperation is the operation whose app the subject "#214" is about, else 0.
+func aboutOperation(subject string) int64 {
+	number, _ := strings.CutPrefix(subject, "#")
+	id, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || number == subject {
+		return 0
+	}
+	return id
+}
+
+// appendAudit appends a row; it is linked into the chain afterwards.
+func appendAudit(ctx context.Context, tx *sql.Tx, a commands.AuditRow) error {
+	args, err := auditArgs(a)
 	if err != nil {
 		return err
 	}
-	word, _, _ := strings.Cut(a.Verb, " ")
-	_, err = tx.ExecContext(ctx, `INSERT INTO audit (at, who, app, word, verb, subject, outcome, line, detail, person, place)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		ms(a.At), clean(a.Person.Label()), clean(app), clean(word), clean(a.Verb), clean(a.Subject), clean(a.Outcome),
-		clean(shorten(a.Line, longestLine)), clean(shorten(a.Detail, longestLine)), person, place)
-	return err
-}
-
-// appOf is the app that a subject is about: "ocpizza/production" is about
-// ocpizza, "#214" about the app of that operation.
-func appOf(ctx context.Context, tx *sql.Tx, subject string) (string, error) {
-	if number, ok := strings.CutPrefix(subject, "#"); ok {
-		id, err := strconv.ParseInt(number, 10, 64)
+	if id := aboutOperation(a.Subject); id != 0 {
+		app, _, err := one(ctx, tx, func(r scanner) (app string, err error) { return app, r.Scan(&app) }, "SELECT app FROM operations WHERE id = $1", id)
 		if err != nil {
-			return "", nil
+			return err
 		}
-		app, _, err := one(ctx, tx, func(r scanner) (app string, err error) { return app, r.Scan(&app) },
-			"SELECT app FROM operations WHERE id = $1", id)
-		return app, err
+		args[2] = app
 	}
-	app, _, _ := strings.Cut(subject, "/")
-	return app, nil
+	_, err = tx.ExecContext(ctx, "INSERT INTO audit ("+auditInsert+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", args...)
+	return err
 }
 
 // shorten keeps the first n characters of s.

@@ -16,27 +16,24 @@ import (
 	"maitred/fault"
 )
 
-// Hear commits in, and reports whether its key was known. On SQLite callers
-// share a commit, and it goes before other writes.
+// Hear commits in, and reports whether its key was known. Callers share a commit,
+// which goes before other writes.
 func (s *Store) Hear(ctx context.Context, in chat.Inbound, secrets map[string][]byte, owner string, lease time.Duration) (bool, error) {
 	in.Secrets = nil
 	body, err := text(in)
 	if err != nil {
 		return false, s.fail("store.hear", err)
 	}
-	key, known := clean(in.Key), false
-	insert := func(ctx context.Context, q querier) error {
-		n, err := affected(q.ExecContext(ctx, s.sql(`INSERT INTO inbound (inbound_key, heard, done, owner, boot, lease_until, operation, started, body, said)
-			VALUES ($1, $2, 0, $3, $4, @now + $5, 0, 0, $6, '') ON CONFLICT (inbound_key) DO NOTHING`),
-			key, ms(time.Now()), owner, s.boot, lease.Milliseconds(), body))
-		known = n == 0
-		return err
-	}
-	if s.dialect.postgres && len(secrets) == 0 {
-		err = insert(ctx, s.db) // one statement is a transaction of its own
+	key := clean(in.Key)
+	insert := s.sql(`INSERT INTO inbound (inbound_key, heard, done, owner, boot, lease_until, operation, started, body, said)
+		VALUES ($1, $2, 0, $3, $4, @now + $5, 0, 0, $6, '') ON CONFLICT (inbound_key) DO NOTHING`)
+	args := []any{key, ms(time.Now()), owner, s.boot, lease.Milliseconds(), body}
+	var news int64
+	if len(secrets) == 0 {
+		news, err = s.statement(ctx, &s.heard, insert, args...)
 	} else {
-		err = s.together(ctx, &s.heard, func(ctx context.Context, tx *sql.Tx) error {
-			if err := insert(ctx, tx); err != nil || known {
+		err = s.together(ctx, &s.heard, func(ctx context.Context, tx *sql.Tx) (err error) {
+			if news, err = affected(tx.ExecContext(ctx, insert, args...)); err != nil || news == 0 {
 				return err
 			}
 			for handle, sealed := range secrets {
@@ -50,7 +47,7 @@ func (s *Store) Hear(ctx context.Context, in chat.Inbound, secrets map[string][]
 	if err != nil {
 		return false, s.fail("store.hear", err)
 	}
-	return known, nil
+	return news == 0, nil
 }
 
 const heardColumns = "body, done, said, operation, started, heard"
@@ -136,22 +133,42 @@ func (s *Store) Answered(ctx context.Context, key string, said []bot.Said, opera
 		return s.fail("store.answered", err)
 	}
 	key = clean(key)
-	err = s.together(ctx, &s.others, func(ctx context.Context, tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, `UPDATE inbound SET done = 1, said = $1, started = CASE WHEN started = 1 THEN 1 ELSE $2 END,
-				operation = CASE WHEN operation <> 0 AND started = 1 THEN operation WHEN $3 = 0 THEN operation ELSE $3 END
-			WHERE inbound_key = $4 AND done = 0 AND boot = $5`, words, flag(started), operation, key, s.boot))
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return fault.New(fault.Refused, "store.answered", "", "This line was answered elsewhere.")
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM secrets WHERE inbound = $1 AND operation = 0", key); err != nil {
-			return err
-		}
-		return appendAudit(ctx, tx, row)
-	})
+	end := `UPDATE inbound SET done = 1, said = $1, started = CASE WHEN started = 1 THEN 1 ELSE $2 END,
+			operation = CASE WHEN operation <> 0 AND started = 1 THEN operation WHEN $3 = 0 THEN operation ELSE $3 END
+		WHERE inbound_key = $4 AND done = 0 AND boot = $5`
+	args := []any{words, flag(started), operation, key, s.boot}
+	var ended int64
+	if s.dialect.postgres {
+		ended, err = s.endAtOnce(ctx, end, args, row)
+	} else {
+		err = s.together(ctx, &s.others, func(ctx context.Context, tx *sql.Tx) (err error) {
+			if ended, err = affected(tx.ExecContext(ctx, end, args...)); err != nil || ended == 0 {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "DELETE FROM secrets WHERE inbound = $1 AND operation = 0", key); err != nil {
+				return err
+			}
+			return appendAudit(ctx, tx, row)
+		})
+	}
+	if err == nil && ended == 0 {
+		err = fault.New(fault.Refused, "store.answered", "", "This line was answered elsewhere.")
+	}
 	return s.fail("store.answered", err)
+}
+
+// endAtOnce is Answered as one statement, which PostgreSQL can and which saves
+// four journeys for every line.
+func (s *Store) endAtOnce(ctx context.Context, end string, args []any, row commands.AuditRow) (int64, error) {
+	a, err := auditArgs(row)
+	if err != nil {
+		return 0, err
+	}
+	return s.statement(ctx, &s.others, `WITH ended AS (`+end+` RETURNING inbound_key),
+			wiped AS (DELETE FROM secrets WHERE operation = 0 AND inbound IN (SELECT inbound_key FROM ended))
+		INSERT INTO audit (`+auditInsert+`)
+		SELECT CAST($6 AS BIGINT), $7, COALESCE((SELECT app FROM operations WHERE id = CAST($17 AS BIGINT)), $8), $9, $10, $11, $12, $13, $14, $15, $16 FROM ended`,
+		append(append(args, a...), aboutOperation(row.Subject))...)
 }
 
 // claimInbound sets the outcome of a row to the operation that it started, and

@@ -124,32 +124,25 @@ func (s *Store) Claim(ctx context.Context, owner string, lease time.Duration, mo
 
 // Begin notes that a post of d starts.
 func (s *Store) Begin(ctx context.Context, d notifications.Due) error {
-	return s.fail("store.begin", s.together(ctx, &s.others, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE outbox SET posting = 1 WHERE id = $1", d.ID)
-		return err
-	}))
+	_, err := s.statement(ctx, &s.others, "UPDATE outbox SET posting = 1 WHERE id = $1", d.ID)
+	return s.fail("store.begin", err)
 }
 
 // Shown stores what the chat shows, and gives the row back. A card that was
 // rendered after the claim shows at least the version that was wanted then.
 func (s *Store) Shown(ctx context.Context, d notifications.Due, version int64, ref chat.MessageRef) error {
-	err := s.together(ctx, &s.others, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, s.sql(`UPDATE outbox SET shown = CASE WHEN shown > $1 THEN shown ELSE $1 END, since = $2,
-				message = $3, message_chat = $4, message_channel = $5, message_thread = $6,
-				posting = 0, attempts = 0, why = '', owner = '', lease_until = 0, not_before = 0 WHERE id = $7`),
-			max(version, d.Version), ms(time.Now()), clean(ref.ID), clean(ref.Place.Chat), clean(ref.Place.Channel), clean(ref.Place.Thread), d.ID)
-		return err
-	})
+	_, err := s.statement(ctx, &s.others, `UPDATE outbox SET shown = CASE WHEN shown > $1 THEN shown ELSE $1 END, since = $2,
+			message = $3, message_chat = $4, message_channel = $5, message_thread = $6,
+			posting = 0, attempts = 0, why = '', owner = '', lease_until = 0, not_before = 0 WHERE id = $7`,
+		max(version, d.Version), ms(time.Now()), clean(ref.ID), clean(ref.Place.Chat), clean(ref.Place.Channel), clean(ref.Place.Thread), d.ID)
 	wake(s.changed) // its thread may go on now
 	return s.fail("store.shown", err)
 }
 
 // Later gives the row back to be tried again not before t.
 func (s *Store) Later(ctx context.Context, d notifications.Due, t time.Time, why string) error {
-	return s.fail("store.later", s.together(ctx, &s.others, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE outbox SET attempts = attempts + 1, not_before = $1, why = $2, owner = '', lease_until = 0 WHERE id = $3", ms(t), clean(why), d.ID)
-		return err
-	}))
+	_, err := s.statement(ctx, &s.others, "UPDATE outbox SET attempts = attempts + 1, not_before = $1, why = $2, owner = '', lease_until = 0 WHERE id = $3", ms(t), clean(why), d.ID)
+	return s.fail("store.later", err)
 }
 
 // Drop ends the row, and with the root of a thread the rows of its thread.

@@ -42,6 +42,11 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
 	}
+	apart := config.Copy()
+	apart.MaxConns, apart.MinConns = 2*underway, 0
+	if s.express, err = pgxpool.NewWithConfig(ctx, apart); err != nil {
+		return err
+	}
 	s.db = stdlib.OpenDBFromPool(s.pool)
 	s.reads = s.db
 	return s.pool.Ping(ctx)
@@ -56,8 +61,13 @@ func setDefault(m map[string]string, key, value string) {
 // persist runs fn in a transaction, again when PostgreSQL found that two could
 // not both go on.
 func (s *Store) persist(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	return again(ctx, func() error { return s.once(ctx, fn) })
+}
+
+// again runs fn until PostgreSQL finds that it can go on beside the others.
+func again(ctx context.Context, fn func() error) error {
 	for try := 1; ; try++ {
-		err := s.once(ctx, fn)
+		err := fn()
 		var pg *pgconn.PgError
 		if try == 8 || !errors.As(err, &pg) || (pg.Code != "40001" && pg.Code != "40P01") {
 			return err

@@ -152,17 +152,26 @@ func TestDatabaseGoesAndComesBack(t *testing.T) {
 		_, err := other.Pool().Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
 		must(t, err)
 		key := fmt.Sprint(time.Now().UnixNano())
-		for try := 0; ; try++ {
+		comesBack(t, func() error {
 			_, err := s.Hear(ctx, chat.Inbound{Key: key}, nil, "one", time.Minute)
-			if err == nil {
-				break
-			}
-			wants(t, err, fault.Unreachable, "cannot be reached")
-			if try == 30 {
-				t.Fatal("it did not come back")
-			}
-		}
-		_, err = s.Heard(ctx, key)
-		must(t, err)
+			return err
+		})
+		comesBack(t, func() error {
+			_, err := s.Heard(ctx, key)
+			return err
+		})
 	}
+}
+
+// comesBack tries until the database is there again.
+func comesBack(t *testing.T, try func() error) {
+	t.Helper()
+	for range 30 {
+		err := try()
+		if err == nil {
+			return
+		}
+		wants(t, err, fault.Unreachable, "cannot be reached")
+	}
+	t.Fatal("it did not come back")
 }

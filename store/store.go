@@ -61,10 +61,11 @@ type Store struct {
 	boot    string // of this opening: tells rows of an earlier process apart
 	dialect dialect
 
-	db     *sql.DB       // writes; on SQLite it has one connection
-	reads  *sql.DB       // reads outside transactions; on PostgreSQL the same as db
-	pool   *pgxpool.Pool // nil on SQLite
-	locked *lockFile     // nil on PostgreSQL
+	db      *sql.DB       // writes; on SQLite it has one connection
+	reads   *sql.DB       // reads outside transactions; on PostgreSQL the same as db
+	pool    *pgxpool.Pool // nil on SQLite
+	express *pgxpool.Pool // of the pipes; nil on SQLite
+	locked  *lockFile     // nil on PostgreSQL
 
 	turn   turn  // who writes next, on SQLite
 	heard  group // commits of what was heard
@@ -92,6 +93,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		opts: o, log: o.Log, boot: rand.Text(),
 		changed: make(chan struct{}, 1),
+		heard:   group{pipe: newPipe()}, others: group{pipe: newPipe()},
 	}
 	open := s.openSQLite
 	if o.URL != "" {
@@ -158,8 +160,10 @@ func (s *Store) Close() error {
 	if s.db != nil {
 		err = s.db.Close()
 	}
-	if s.pool != nil {
-		s.pool.Close()
+	for _, p := range []*pgxpool.Pool{s.pool, s.express} {
+		if p != nil {
+			p.Close()
+		}
 	}
 	if s.locked != nil {
 		s.locked.release()

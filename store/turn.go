@@ -117,6 +117,7 @@ type group struct {
 	mu      sync.Mutex
 	led     bool
 	waiting []*errand
+	pipe    *pipe // of PostgreSQL
 }
 
 // errand is one caller's write in a group.
