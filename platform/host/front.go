@@ -95,8 +95,8 @@ func (f *front) proxy(quiet *stdlog.Logger) http.Handler {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "app"
 			r.Out.Host = r.In.Host
-			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
-			r.SetXForwarded()
+			r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came: what it means is the app's business
+			forward(r)
 		},
 		// No connection serves twice: one kept open would go on asking the slot
 		// that was active before.
@@ -130,6 +130,24 @@ func (f *front) proxy(quiet *stdlog.Logger) http.Handler {
 		defer conn.Close()
 		reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), upstream{}, conn)))
 	})
+}
+
+// forward tells the app who asks. What the request itself says of that is
+// believed from this machine alone, where another proxy may stand before the
+// front; anybody else could claim to be whoever they like.
+func forward(r *httputil.ProxyRequest) {
+	host, _, err := net.SplitHostPort(r.In.RemoteAddr)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		r.SetXForwarded()
+		return
+	}
+	r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
+	r.SetXForwarded()
+	for _, name := range []string{"X-Forwarded-Proto", "X-Forwarded-Host"} {
+		if said := r.In.Header.Get(name); said != "" {
+			r.Out.Header.Set(name, said)
+		}
+	}
 }
 
 // connect finds a connection to the active slot. Nothing of the request is sent
