@@ -129,7 +129,8 @@ func (p *Provider) busy(ctx context.Context, slot string) (int, error) {
 }
 
 // drained waits until the front has no request open to slot, at most as long as
-// requests may take. Without a front nobody asks.
+// requests may take. Without a front nobody asks; one that is slow to tell is
+// asked again.
 func (p *Provider) drained(ctx context.Context, slot string) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Drain)
 	defer cancel()
@@ -137,7 +138,7 @@ func (p *Provider) drained(ctx context.Context, slot string) {
 	defer tick.Stop()
 	for {
 		n, err := p.busy(ctx, slot)
-		if err != nil || n == 0 {
+		if _, there := p.front(); err == nil && n == 0 || err != nil && !there {
 			return
 		}
 		select {
