@@ -21,6 +21,13 @@ require (
 )
 
 require (
+	github.com/cenkalti/backoff v2.1.1+incompatible // indirect
+	github.com/google/go-querystring v1.0.0 // indirect
+	github.com/heroku/heroku-go/v6 v6.1.0 // indirect
+	github.com/pborman/uuid v1.2.0 // indirect
+)
+
+require (
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
 	github.com/bahlo/generic-list-go v0.2.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
