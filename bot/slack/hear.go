@@ -66,38 +66,39 @@ func (c *Chat) enter() (door chat.Door, leave func(), ok bool) {
 }
 
 // watch asks Slack who maitred is, until Slack says so, and again from time to
-// time: what Ready says about the token is never much older than that.
+// time: what Ready says about the token is not much older than that.
 func (c *Chat) watch(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var asked time.Time
 	wait := time.Second
 	for {
-		s, err := c.ask(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			c.unknown(err)
-			wait = min(2*wait, 15*time.Second)
-		default:
-			if wait < time.Minute {
-				c.log.Info("known to slack", zap.String("workspace", s.TeamName), zap.String("team", s.Team), zap.String("user", s.User))
+		if since := time.Since(asked); since > 5*time.Minute || since > wait && (c.mute.Load() != nil || c.self.Load() == nil) {
+			asked, wait = time.Now(), min(2*wait, 15*time.Second)
+			if c.introduce(ctx) {
+				wait = time.Second
 			}
-			wait = 5 * time.Minute
 		}
 		select {
-		case <-time.After(max(c.recheck(wait), chat.Patience(err))):
+		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// recheck is how long to wait before asking again, shorter while the token does
-// not work.
-func (c *Chat) recheck(wait time.Duration) time.Duration {
-	if wait > time.Minute {
-		return time.Minute
+// introduce asks Slack who maitred is, and notes the answer.
+func (c *Chat) introduce(ctx context.Context) bool {
+	known := c.self.Load() != nil && c.mute.Load() == nil
+	s, err := c.ask(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		c.unknown(err)
+	case !known:
+		c.log.Info("known to slack", zap.String("workspace", s.TeamName), zap.String("team", s.Team), zap.String("user", s.User))
 	}
-	return wait
+	return err == nil
 }
 
 func (c *Chat) ask(ctx context.Context) (self, error) {
