@@ -156,6 +156,9 @@ func (s *sheet) head(card chat.Card) {
 		lines = append(lines, title)
 	}
 	if text := strings.TrimSpace(card.Text); title == "" && !blank(text) {
+		if w := oneLine(card.Word); !blank(w) && !strings.Contains(strings.ToLower(text), strings.ToLower(w)) {
+			text = w + ": " + text
+		}
 		if state != "" {
 			text = mark(card.State) + " " + text
 		}

@@ -61,6 +61,8 @@ type stage struct {
 	chat  *reborn
 	http  atomic.Pointer[http.Handler]
 
+	silence time.Duration // of Options; the usual when zero
+
 	mu   sync.Mutex
 	stop func()
 }
@@ -69,6 +71,9 @@ var (
 	_ bottest.Stage    = (*stage)(nil)
 	_ bottest.Channels = (*stage)(nil)
 )
+
+// cast are those who appear in the conversations.
+var cast = []string{"ann", "bob", "lea", "lou", "olga", "vic", "cat", "ci", "gus", "zoe"}
 
 // reborn is the Chat of now: a restart makes another, which remembers nothing.
 type reborn struct{ atomic.Pointer[Chat] }
@@ -105,12 +110,11 @@ func (r *reborn) Know(ctx context.Context, who chat.Person, anew bool) (chat.Per
 	return r.Load().Know(ctx, who, anew)
 }
 
-func newStage(t testing.TB, mode Mode) *stage {
+func newStage(t testing.TB, mode Mode, opts ...slacktest.Options) *stage {
 	t.Helper()
-	s := &stage{t: t, mode: mode, slack: slacktest.New(t), chat: &reborn{}}
-	s.slack.AddUser(slacktest.User{Name: "gus", Guest: true})
-	for _, name := range []string{"ann", "bob", "lea", "lou", "olga", "vic", "cat", "ci", "eve"} {
-		s.slack.Person(name)
+	s := &stage{t: t, mode: mode, slack: slacktest.New(t, opts...), chat: &reborn{}}
+	for _, name := range cast {
+		s.slack.AddUser(slacktest.User{Name: name, Guest: name == "gus", Zone: "UTC"})
 	}
 	s.chat.Store(s.fresh())
 	if mode == HTTP {
@@ -127,7 +131,7 @@ func newStage(t testing.TB, mode Mode) *stage {
 func (s *stage) fresh() *Chat {
 	c := New(Options{
 		BotToken: s.slack.BotToken, AppToken: s.slack.AppToken, SigningSecret: s.slack.SigningSecret, Mode: s.mode, APIURL: s.slack.URL(),
-		Commands: DefaultCommands, Log: zaptest.NewLogger(s.t, zaptest.Level(zap.ErrorLevel)),
+		Commands: DefaultCommands, Silence: s.silence, Log: zaptest.NewLogger(s.t, zaptest.Level(zap.ErrorLevel)),
 	})
 	c.pace.hurry = 100
 	return c
@@ -252,7 +256,7 @@ func (s *stage) Messages() []bottest.Message {
 
 // reader is the name of the only one who sees m; empty when everybody does.
 func (s *stage) reader(m slacktest.Message) string {
-	for _, name := range []string{"ann", "bob", "lea", "lou", "olga", "vic", "cat", "ci", "eve", "gus"} {
+	for _, name := range cast {
 		if m.Only == slacktest.UserID(name) || m.Channel == slacktest.DirectID(name) {
 			return name
 		}
@@ -262,7 +266,7 @@ func (s *stage) reader(m slacktest.Message) string {
 
 func (s *stage) forms() []bottest.Message {
 	var out []bottest.Message
-	for _, name := range []string{"ann", "bob", "lea", "lou", "olga"} {
+	for _, name := range cast {
 		v, open := s.slack.Person(name).View()
 		if !open {
 			continue
@@ -283,7 +287,10 @@ func (s *stage) forms() []bottest.Message {
 }
 
 // legible is text as eyes see it: blanks folded, without the marks that only keep
-// Slack from formatting.
+// Slack from formatting, and with the ids that the conversations have.
 func legible(text string) string {
+	for _, name := range cast {
+		text = strings.ReplaceAll(text, slacktest.UserID(name), "U-"+name)
+	}
 	return strings.Join(strings.Fields(strings.NewReplacer(thin, "", twins['*'], "*", twins['_'], "_", twins['~'], "~").Replace(text)), " ")
 }
