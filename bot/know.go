@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -51,6 +52,10 @@ func (b *Bot) attempt(ctx context.Context, in *chat.Inbound) result {
 		return r
 	}
 	again, err := b.know(ctx, *in, true)
+	if err != nil && !fault.Is(err, fault.Forbidden) {
+		r.err = &fault.Error{Kind: fault.Forbidden, Op: "bot.know", Err: errors.Join(r.err, err), Hint: fault.Of(r.err).Hint,
+			Say: fmt.Sprintf("%s I could not ask anew what you are given by groups. %s", fault.Of(r.err).Say, fault.Of(errors.Unwrap(err)).Say)}
+	}
 	if err != nil || reflect.DeepEqual(again, in.Person) {
 		return r
 	}

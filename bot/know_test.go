@@ -71,6 +71,16 @@ func TestTheChatIsAskedWhoSomebodyIs(t *testing.T) {
 			who: "lea", line: "/status", source: chat.Scheduled, asked: []bool{false},
 			know: func(who chat.Person, _ bool) (chat.Person, error) { return who, slow },
 		},
+		"a refusal says what could not be asked": {
+			who: "vic", line: "/freeze ocpizza the sale is on", refused: true, asked: []bool{false, true},
+			says: "I could not ask anew what you are given by groups. The chat did not answer.",
+			know: func(who chat.Person, anew bool) (chat.Person, error) {
+				if anew {
+					return who, slow
+				}
+				return who, nil
+			},
+		},
 		"a stranger is not asked for": {
 			who: "nobody", line: "/status", refused: true, says: "I do not know you here",
 			know: func(who chat.Person, _ bool) (chat.Person, error) { return who, nil },

@@ -16,8 +16,9 @@ import (
 
 // Know completes who with what Slack says of them: whether they are a guest, in
 // which of the trusted groups they are, and their time zone. It remembers for a
-// few minutes; anew asks Slack whatever is remembered. Faults: Forbidden (the
-// account is deactivated), Unsupported (a scope is missing), Unreachable.
+// few minutes; anew asks Slack whatever is remembered. Groups that cannot be read
+// are an error only then, before a refusal. Faults: Forbidden (the account is
+// deactivated), Unsupported (a scope is missing), Unreachable.
 func (c *Chat) Know(ctx context.Context, who chat.Person, anew bool) (chat.Person, error) {
 	if who.Chat != Name {
 		return who, nil
@@ -41,7 +42,10 @@ func (c *Chat) Know(ctx context.Context, who chat.Person, anew bool) (chat.Perso
 		who.Groups = nil
 		return who, nil
 	}
-	who.Groups, err = c.groups.of(ctx, who.ID, anew)
+	if who.Groups, err = c.groups.of(ctx, who.ID, anew); err != nil && !anew {
+		c.log.Warn("groups not read, so they give nothing", zap.String("who", who.Label()), zap.Error(err))
+		return who, nil // what the configuration gives by itself still counts
+	}
 	return who, err
 }
 
