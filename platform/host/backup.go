@@ -19,9 +19,17 @@ type stored struct {
 	Operation int64    `json:"operation"`
 	Key       string   `json:"key"` // of the step that made it
 	Contents  contents `json:"contents"`
+	Removed   bool     `json:"removed,omitempty"` // to make room for newer ones
 }
 
+// backups are those that there are, newest first.
 func (p *Provider) backups() ([]stored, error) {
+	list, err := p.everStored()
+	return slices.DeleteFunc(list, func(b stored) bool { return b.Removed }), err
+}
+
+// everStored are all backups that there were, newest first.
+func (p *Provider) everStored() ([]stored, error) {
 	lines, err := readLines[stored](p, p.inState("backups.jsonl"))
 	if err != nil {
 		return nil, err
@@ -102,7 +110,9 @@ func (p *Provider) capture(ctx context.Context, r platform.Run) (platform.Result
 	if err != nil {
 		return platform.Result{}, err
 	}
-	return platform.Result{Say: fmt.Sprintf("%s, %s, %s", b.ID, size(b.Size), b.Contents), Backup: b.ID}, nil
+	result := platform.Result{Say: fmt.Sprintf("%s, %s, %s", b.ID, size(b.Size), b.Contents), Backup: b.ID}
+	p.makeRoom(ctx, r, &result)
+	return result, nil
 }
 
 // take makes a backup for the step called key, the same one each time: copied,
@@ -146,7 +156,7 @@ func (p *Provider) take(ctx context.Context, r platform.Run, key, why string) (s
 		return stored{}, p.copyFailed(ctx, part, err)
 	}
 	return b, p.locked(ctx, func() error {
-		list, err := p.backups()
+		list, err := p.everStored()
 		if err != nil {
 			return err
 		}

@@ -63,6 +63,7 @@ type Database struct {
 	Kind       string     `yaml:"kind,omitempty"` // "sqlite"; empty is none
 	Path       string     `yaml:"path,omitempty"` // relative to dir; shared/app.sqlite when empty
 	Migrations Migrations `yaml:"migrations,omitempty"`
+	Keep       int        `yaml:"keep,omitempty"` // backups kept; 30 when zero; as many safety backups besides
 }
 
 // Migrations say how to tell which migrations a database has and which a release
@@ -141,6 +142,7 @@ func (c *Config) defaults() {
 	orElse(&c.Stop, 10*time.Second)
 	if c.Database.Kind != "" {
 		orElse(&c.Database.Path, "shared/app.sqlite")
+		orElse(&c.Database.Keep, 30)
 		orElse(&c.Database.Migrations.Table, "schema_migrations")
 		orElse(&c.Database.Migrations.Column, "name")
 	}

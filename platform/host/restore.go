@@ -220,7 +220,8 @@ func (p *Provider) restored(ctx context.Context, r platform.Run) (platform.Resul
 	if err := readArgs(r, &args); err != nil {
 		return platform.Result{}, err
 	}
-	return platform.Result{Say: args.Backup + " is graded restored"}, p.locked(ctx, func() error {
+	result := platform.Result{Say: args.Backup + " is graded restored"}
+	err := p.locked(ctx, func() error {
 		b, err := p.backup(args.Backup)
 		if err != nil || b.Grade == "restored" {
 			return err
@@ -228,6 +229,10 @@ func (p *Provider) restored(ctx context.Context, r platform.Run) (platform.Resul
 		b.Grade = "restored"
 		return p.appendLine(p.inState("backups.jsonl"), b)
 	})
+	if err == nil {
+		p.makeRoom(ctx, r, &result)
+	}
+	return result, err
 }
 
 // putBack is the undo of a capture: the backup that this operation made becomes
