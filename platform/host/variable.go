@@ -3,7 +3,9 @@ package host
 import (
 	"context"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"maitred/fault"
 	"maitred/platform"
@@ -118,6 +120,9 @@ func (p *Provider) unset(ctx context.Context, r platform.Run) (platform.Result, 
 // alter notes what name was and gives it a value; nil takes it out.
 func (p *Provider) alter(ctx context.Context, r platform.Run, name string, value *string) error {
 	return p.locked(ctx, func() error {
+		if err := p.clearHalves(); err != nil {
+			return err
+		}
 		values, err := p.variables()
 		if err != nil {
 			return err
@@ -132,6 +137,25 @@ func (p *Provider) alter(ctx context.Context, r platform.Run, name string, value
 		}
 		return p.putVariables(values)
 	})
+}
+
+// clearHalves removes what a kill in the middle of an earlier change has left:
+// files that were written and not yet named, with values in them.
+func (p *Provider) clearHalves() error {
+	for dir, part := range map[string]string{p.path("shared"): ".env-", p.inState("notes"): "-variable.json-"} {
+		names, err := p.box.List(dir)
+		if err != nil {
+			return p.fail("host.env", err)
+		}
+		for _, name := range names {
+			if strings.HasPrefix(name, ".") && strings.Contains(name, part) {
+				if err := p.box.Remove(filepath.Join(dir, name)); err != nil {
+					return p.fail("host.env", err)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // reset gives the variable the value that it had, and the app too: a process
