@@ -196,3 +196,56 @@ func TestADatabaseIsNotReadIntoMemory(t *testing.T) {
 	s.box = large{t: t, file: s.databaseFile()}
 	s.must(s.PlanCapture(t.Context(), pizza, ""))
 }
+
+// TestWhatWasWrittenSinceARestoreIsKept takes a restore back after visitors were
+// let in.
+func TestWhatWasWrittenSinceARestoreIsKept(t *testing.T) {
+	s := newStage(t)
+	s.deploy("v1.0.0")
+	s.post("margherita")
+	s.must(s.PlanCapture(t.Context(), pizza, ""))
+	s.post("funghi")
+	list, err := s.Backups(t.Context(), pizza)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := s.begin(s.PlanRestore(t.Context(), pizza, list[0], ""))
+	if _, err := y.until(t.Context(), "finish"); err != nil {
+		t.Fatal(err)
+	}
+	s.post("quattro stagioni")
+	y.undo()
+	if _, notes := s.visit("/notes"); notes != "margherita\nfunghi" {
+		t.Fatalf("after the undo the notes are %q", notes)
+	}
+	list, err = s.Backups(t.Context(), pizza)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.must(s.PlanRestore(t.Context(), pizza, list[0], ""))
+	if _, notes := s.visit("/notes"); notes != "margherita\nquattro stagioni" {
+		t.Errorf("the newest backup, %q, holds %q", list[0].Why, notes)
+	}
+}
+
+// TestAKilledChangeLeavesNoValues finds the files of a process that was killed
+// while it wrote variables.
+func TestAKilledChangeLeavesNoValues(t *testing.T) {
+	s := newStage(t)
+	if err := s.ready(); err != nil {
+		t.Fatal(err)
+	}
+	halves := []string{s.path("shared", ".env-123"), s.inState("notes", ".12-variable.json-123")}
+	for _, half := range halves {
+		if err := os.WriteFile(half, []byte("TOKEN=\"value\"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.secrets["h"] = "another"
+	s.must(s.PlanSet(t.Context(), pizza, "TOKEN", "h"))
+	for _, half := range halves {
+		if statErr(half) == nil {
+			t.Errorf("%s is left with its values", half)
+		}
+	}
+}

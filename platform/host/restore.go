@@ -207,6 +207,13 @@ func (p *Provider) unswap(ctx context.Context, r platform.Run) (platform.Result,
 	if err != nil || !ok {
 		return platform.Result{Say: "there was no database before"}, err
 	}
+	// Visitors may have been let in since: what they wrote is kept aside.
+	why := fmt.Sprintf("safety backup before the restore #%d was taken back", r.Operation)
+	if _, err := p.take(ctx, r, noteOf(r, "unswap"), why); err != nil && ctx.Err() != nil {
+		return platform.Result{}, err
+	} else if err != nil {
+		fmt.Fprintf(r.Log, "What is replaced could not be kept: %v\n", err)
+	}
 	back := p.scratch(r) + "-back"
 	if err := p.stage(ctx, b, back); err != nil {
 		return platform.Result{}, err
