@@ -34,10 +34,20 @@ func gitTo(ctx context.Context, w io.Writer, dir string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	var said tail
 	cmd.Stdout, cmd.Stderr, cmd.Env = w, &said, gitEnvironment()
-	// git has children of its own (ssh, index-pack): the group goes as one.
+	// git has children of its own (ssh, index-pack): the group goes as one. It is
+	// asked first, because a git that is killed leaves its lock files behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
+	var kill *time.Timer
+	cmd.Cancel = func() error {
+		kill = time.AfterFunc(lastWord, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+		return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+	}
+	cmd.WaitDelay = 2 * lastWord
+	defer func() {
+		if kill != nil {
+			kill.Stop()
+		}
+	}()
 	if err := cmd.Run(); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
@@ -49,6 +59,8 @@ func gitTo(ctx context.Context, w io.Writer, dir string, args ...string) error {
 	}
 	return nil
 }
+
+const lastWord = 2 * time.Second
 
 // gitError is git's refusal in its own words.
 type gitError struct {
@@ -110,6 +122,9 @@ func (r *mirror) explain(ctx context.Context, err error) error {
 	case has("no space left on device"):
 		f.Kind, f.Say = fault.Refused, fmt.Sprintf("The disk is full, so the repository %s could not be fetched.", name)
 		f.Hint = "Free some space below " + r.dir + " and try again."
+	case blocked(err):
+		f.Kind, f.Say = fault.Busy, fmt.Sprintf("Another git is at work in the mirror of %s, or was killed there.", name)
+		f.Hint = fmt.Sprintf("Try again in %s; what a killed one left is removed then.", staleLock)
 	case has("dubious ownership"):
 		f.Kind, f.Say = fault.Refused, fmt.Sprintf("The repository %s belongs to another user, and git does not read it.", name)
 		f.Hint = "git config --global --add safe.directory " + name

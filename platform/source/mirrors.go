@@ -7,7 +7,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -128,12 +130,44 @@ func (r *mirror) fetch(ctx context.Context) error {
 	if _, err := git(ctx, "", "init", "--quiet", "--bare", "--end-of-options", r.dir); err != nil {
 		return r.explain(ctx, err)
 	}
-	_, err := git(ctx, r.dir, "fetch", "--quiet", "--prune", "--no-auto-gc", "--no-write-fetch-head", "--no-recurse-submodules",
-		"--end-of-options", r.repository, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+	bring := func() error {
+		_, err := git(ctx, r.dir, "fetch", "--quiet", "--prune", "--no-auto-gc", "--no-write-fetch-head", "--no-recurse-submodules",
+			"--end-of-options", r.repository, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+		return err
+	}
+	err := bring()
+	if blocked(err) && r.unlock() {
+		err = bring()
+	}
 	return r.explain(ctx, err)
 }
 
-const fetchLimit = 2 * time.Minute
+const (
+	fetchLimit = 2 * time.Minute
+	staleLock  = 10 * time.Minute // no git of ours takes so long over refs
+)
+
+// blocked reports that another git holds a lock file, or held it when it died.
+func blocked(err error) bool {
+	var e *gitError
+	return errors.As(err, &e) && strings.Contains(e.said, ".lock") && strings.Contains(e.said, "File exists")
+}
+
+// unlock removes the lock files that a git has left which was killed, and
+// reports whether there were any. Those of one that may still run stay.
+func (r *mirror) unlock() bool {
+	found := false
+	_ = filepath.WalkDir(r.dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(file) != ".lock" {
+			return nil // what cannot be read cannot be unlocked either
+		}
+		if info, err := d.Info(); err == nil && time.Since(info.ModTime()) > staleLock {
+			found = os.Remove(file) == nil || found
+		}
+		return nil
+	})
+	return found
+}
 
 var (
 	plainName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
