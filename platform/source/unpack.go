@@ -120,6 +120,7 @@ func (m *Mirrors) download(ctx context.Context, u *url.URL, file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return local(err, file)
 	}
+	sweep(filepath.Dir(file))
 	part, err := os.CreateTemp(filepath.Dir(file), ".part-")
 	if err != nil {
 		return local(err, file)
@@ -133,6 +134,19 @@ func (m *Mirrors) download(ctx context.Context, u *url.URL, file string) error {
 		return refused("The archive is larger than %d MiB.", Fair.Total>>20)
 	}
 	return local(os.Rename(part.Name(), file), file)
+}
+
+const keptArchives = 7 * 24 * time.Hour
+
+// sweep removes what was downloaded long ago, whole or not: it can be downloaded
+// again. What cannot be removed is tried the next time.
+func sweep(dir string) {
+	files, _ := os.ReadDir(dir)
+	for _, f := range files {
+		if info, err := f.Info(); err == nil && time.Since(info.ModTime()) > keptArchives {
+			_ = os.Remove(filepath.Join(dir, f.Name()))
+		}
+	}
 }
 
 // Export writes the tree of src below dir, which must not exist yet and is not
@@ -215,7 +229,10 @@ func (m *Mirrors) streamArchive(ctx context.Context, src platform.Source, use fu
 	if err != nil {
 		return unreadable(err)
 	}
-	if err := use(unzipped, func() int64 { return packed.n }); err != nil {
+	// Whoever reads it in parts is bounded too: the file may have been changed
+	// since it was checked.
+	bounded := &counter{r: unzipped, most: Fair.Total + int64(Fair.Entries)*4096}
+	if err := use(bounded, func() int64 { return packed.n }); err != nil {
 		return err
 	}
 	if _, err := io.Copy(io.Discard, packed); err != nil {
