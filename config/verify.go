@@ -16,6 +16,7 @@ import (
 	"maitred/platform"
 	"maitred/platform/engine"
 	"maitred/platform/host"
+	"maitred/platform/source"
 )
 
 // verify tells what cannot be seen by reading one value alone: names that lead
@@ -267,7 +268,7 @@ func (d *decoder) approvers(c *Config, rule engine.ApprovalRule, n string) {
 	}
 }
 
-// operationVerbs are the commands that an approval can be asked for.
+// operationverbs are the commands that an approval can be asked for.
 func operationverbs() []string {
 	kinds := []platform.Kind{platform.Deploy, platform.Rollback, platform.Update, platform.Restore, platform.Capture, platform.Maintain,
 		platform.Start, platform.Stop, platform.Restart, platform.Scale, platform.RunCommand, platform.SetConfig, platform.UnsetConfig}
@@ -340,6 +341,12 @@ func (d *decoder) apps(c *Config) {
 
 // sources checks that an app comes from somewhere.
 func (d *decoder) sources(app App, name string) {
+	if app.Repository != "" && !d.unread("apps", name, "repository") {
+		if err := source.CheckRepository(app.Repository); err != nil {
+			f := fault.Of(err)
+			d.where(f.Hint, "%s", []any{f.Say}, "apps", name, "repository")
+		}
+	}
 	if app.Archives == "" {
 		d.needs(app.Repository, "apps", name, "repository")
 		return

@@ -160,6 +160,9 @@ func local(err error, path string) error {
 // Shown is repository without the password that its address may carry.
 func Shown(repository string) string {
 	u, err := url.Parse(repository)
+	if scheme, rest, ok := strings.Cut(repository, "://"); err != nil && ok {
+		return scheme + "://" + rest[strings.LastIndex(rest, "@")+1:]
+	}
 	if err != nil || u.User == nil {
 		return repository
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -52,7 +53,7 @@ type mirror struct {
 }
 
 func (m *Mirrors) of(repository string) (*mirror, error) {
-	if err := checkRepository(repository); err != nil {
+	if err := CheckRepository(repository); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
@@ -177,9 +178,10 @@ var (
 
 var schemes = map[string]bool{"https": true, "http": true, "ssh": true, "git": true, "file": true}
 
-// checkRepository refuses addresses that git would take for an option or for a
-// program to run.
-func checkRepository(repository string) error {
+// CheckRepository refuses addresses that git would take for an option or for a
+// program to run, and those that hold a secret: it would stand in every list of
+// processes while git runs. Faults: Invalid.
+func CheckRepository(repository string) error {
 	refuse := func(why string) error {
 		return fault.New(fault.Invalid, "source.repository", "Use https://…, ssh://…, user@host:path or an absolute path.",
 			"The repository %q %s.", clip(Shown(repository), 200), why)
@@ -194,6 +196,8 @@ func checkRepository(repository string) error {
 		return refuse("has control characters in its address")
 	case found != nil && !schemes[strings.ToLower(found[1])]:
 		return refuse("has a kind of address that is not allowed, " + found[1])
+	case found != nil && secretIn(repository):
+		return refuse("holds a password or token; git finds those in ~/.git-credentials or ~/.netrc of the user that runs maitred")
 	case found != nil:
 		return nil
 	case strings.Contains(repository, "::"):
@@ -202,4 +206,15 @@ func checkRepository(repository string) error {
 		return refuse("is no address and no absolute path")
 	}
 	return nil
+}
+
+// secretIn reports that an address holds a password, or over http a user, who
+// for many servers is a token.
+func secretIn(repository string) bool {
+	u, err := url.Parse(repository)
+	if err != nil {
+		return strings.Contains(repository, "@") // nobody can tell what stands before it
+	}
+	_, password := u.User.Password()
+	return password || u.User != nil && strings.HasPrefix(u.Scheme, "http")
 }

@@ -152,10 +152,14 @@ func TestARepositoryThatCannotBeReached(t *testing.T) {
 	if f := fault.Of(err); f.Kind != fault.Unreachable || !strings.Contains(f.Say, "There is no git repository") {
 		t.Errorf("a path without a repository: %v", err)
 	}
-	_, err = m.Resolve(t.Context(), "http://user:hunter22@127.0.0.1:1/x.git", "main")
-	f := fault.Of(err)
-	if f.Kind != fault.Unreachable || strings.Contains(f.Error(), "hunter22") {
+	if _, err = m.Resolve(t.Context(), "http://127.0.0.1:1/x.git", "main"); !fault.Is(err, fault.Unreachable) {
 		t.Errorf("an address that refuses: %v", err)
+	}
+	for _, address := range []string{"http://user:hunter22@127.0.0.1:1/x.git", "https://hunter22@127.0.0.1:1/x.git", "ssh://git:hunter22%zz@127.0.0.1:1/x.git"} {
+		_, err = m.Resolve(t.Context(), address, "main")
+		if f := fault.Of(err); f.Kind != fault.Invalid || strings.Contains(f.Error(), "hunter22") {
+			t.Errorf("an address with a secret: %v", err)
+		}
 	}
 
 	// A server that takes the connection and says nothing.
