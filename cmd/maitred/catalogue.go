@@ -82,6 +82,18 @@ func (k *catalogue) edition(c *config.Config) (*edition, error) {
 	return e, nil
 }
 
+// keeps refuses an edition without the target of an operation that is not over:
+// nobody could finish it, or take it back.
+func (e *edition) keeps(live []platform.Operation) error {
+	for _, op := range live {
+		if _, ok := e.providers[op.Target]; !ok {
+			return fault.New(fault.Busy, "catalogue.reload", fmt.Sprintf("Wait for its end or /cancel %d, and reload again.", op.ID),
+				"%s is gone from the configuration, and operation #%d on it is not over.", op.Target, op.ID)
+		}
+	}
+	return nil
+}
+
 // provider makes the platform behind a target.
 func (k *catalogue) provider(t platform.Target, settings config.Environment, c *config.Config) (platform.Provider, error) {
 	switch settings.Provider {

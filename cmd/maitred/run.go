@@ -98,12 +98,19 @@ func (a *App) Close() (err error) {
 
 // Reload puts c in force as a whole, or changes nothing and says why. Changed
 // are the settings that are new; fixed those that only a restart can change.
-func (a *App) Reload(c *config.Config) (changed, fixed []string, err error) {
+func (a *App) Reload(ctx context.Context, c *config.Config) (changed, fixed []string, err error) {
 	a.reload.Lock()
 	defer a.reload.Unlock()
 	changed, fixed = a.Config.Changes(c)
 	next, err := a.Apps.edition(c)
 	if err != nil {
+		return nil, nil, err
+	}
+	live, err := a.Engine.Live(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("live operations: %w", err)
+	}
+	if err := next.keeps(live); err != nil {
 		return nil, nil, err
 	}
 	if err := a.Policy.SetRules(c.Rules()); err != nil {

@@ -60,7 +60,7 @@ func (a *App) reloadOn(ctx context.Context, hup <-chan os.Signal, log *zap.Logge
 		next, err := config.Load(a.Config.Path())
 		var changed, fixed []string
 		if err == nil {
-			changed, fixed, err = a.Reload(next)
+			changed, fixed, err = a.Reload(ctx, next)
 		}
 		switch {
 		case err != nil:
