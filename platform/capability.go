@@ -112,7 +112,7 @@ type Backup struct {
 	By       string    `json:"by,omitempty"`
 	Size     int64     `json:"size"`             // bytes
 	SHA256   string    `json:"sha256,omitempty"` // of the stored file, lower-case hex
-	Grade    string    `json:"grade"`            // "stored", "readable" (read back whole and checked), "restored" (a restore succeeded)
+	Grade    string    `json:"grade"`            // "stored", "readable" (read back whole and checked), "restored" (a restore succeeded), "damaged" (kept for a look)
 	Release  string    `json:"release,omitempty"`
 	Why      string    `json:"why,omitempty"` // "safety backup before #14"
 }

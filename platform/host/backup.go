@@ -155,7 +155,12 @@ func (p *Provider) take(ctx context.Context, r platform.Run, key, why string) (s
 	if b.SHA256, b.Size, err = sumFile(part); err != nil {
 		return stored{}, p.copyFailed(ctx, part, err)
 	}
-	return b, p.locked(ctx, func() error {
+	return b, p.enter(ctx, &b, part, named)
+}
+
+// enter gives the copy in part its id and name, and notes it.
+func (p *Provider) enter(ctx context.Context, b *stored, part string, named time.Time) error {
+	return p.locked(ctx, func() error {
 		list, err := p.everStored()
 		if err != nil {
 			return err
@@ -222,6 +227,9 @@ func (p *Provider) PlanRestore(_ context.Context, t platform.Target, b platform.
 	known, err := p.backup(b.ID)
 	if err != nil {
 		return platform.Plan{}, err
+	}
+	if known.Grade == damagedGrade {
+		return platform.Plan{}, fault.New(fault.Refused, "host.restore", "/backup list "+t.App, "%s is the copy of a damaged database, kept for a look.", known.ID)
 	}
 	in := raw(restoreArgs{Backup: known.ID})
 	steps := []platform.Step{

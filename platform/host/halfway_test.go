@@ -249,3 +249,51 @@ func TestAKilledChangeLeavesNoValues(t *testing.T) {
 		}
 	}
 }
+
+// TestADamagedDatabaseIsReplaced restores when it is needed most.
+func TestADamagedDatabaseIsReplaced(t *testing.T) {
+	for name, damage := range map[string]func(data []byte){
+		"its head":  func(data []byte) { copy(data, "no database at all") },
+		"its pages": func(data []byte) { copy(data[100:], make([]byte, 4000)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.deploy("v1.0.0")
+			s.post("margherita")
+			s.must(s.PlanCapture(t.Context(), pizza, ""))
+			list, err := s.Backups(t.Context(), pizza)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.must(s.PlanStop(t.Context(), pizza, ""))
+			data, err := os.ReadFile(s.databaseFile())
+			if err != nil {
+				t.Fatal(err)
+			}
+			damage(data)
+			if err := os.WriteFile(s.databaseFile(), data, 0o640); err != nil {
+				t.Fatal(err)
+			}
+			y := s.begin(s.PlanRestore(t.Context(), pizza, list[0], ""))
+			if _, err := y.until(t.Context(), "migrate"); err != nil {
+				t.Fatal(err)
+			}
+			y.undo()
+			if now, err := os.ReadFile(s.databaseFile()); err != nil || string(now) != string(data) {
+				t.Errorf("an undo did not put the file back as it was: %v", err)
+			}
+			s.must(s.PlanRestore(t.Context(), pizza, list[0], ""))
+			s.must(s.PlanStart(t.Context(), pizza, ""))
+			if _, notes := s.visit("/notes"); notes != "margherita" {
+				t.Errorf("the notes are %q", notes)
+			}
+			list, err = s.Backups(t.Context(), pizza)
+			if err != nil || list[0].Grade != damagedGrade {
+				t.Fatalf("the damaged database was not kept: %+v, %v", list, err)
+			}
+			if _, err := s.PlanRestore(t.Context(), pizza, list[0], ""); err == nil {
+				t.Error("a damaged database may be restored")
+			}
+		})
+	}
+}

@@ -66,7 +66,7 @@ func (p *Provider) stage(ctx context.Context, b stored, file string) error {
 	if sum != b.SHA256 {
 		return broken("its file has changed since it was stored", fmt.Errorf("SHA-256 %s", sum))
 	}
-	if _, err := readSQLite(ctx, file); err != nil {
+	if _, err := readSQLite(ctx, file); err != nil && b.Grade != damagedGrade {
 		return broken("its file is damaged", err)
 	}
 	return nil
@@ -134,8 +134,31 @@ func (p *Provider) safety(ctx context.Context, r platform.Run) (platform.Result,
 }
 
 func (p *Provider) safe(ctx context.Context, r platform.Run, why string) (stored, error) {
-	return p.take(ctx, r, noteOf(r, "safety"), why)
+	b, err := p.take(ctx, r, noteOf(r, "safety"), why)
+	if err != nil && !fault.Is(err, fault.Missing) && damaged(ctx, p.databaseFile()) {
+		return p.takeDamaged(ctx, r)
+	}
+	return b, err
 }
+
+// takeDamaged keeps a database that cannot be read as it lies there: what is
+// wrong with it is why somebody restores, and no reason not to.
+func (p *Provider) takeDamaged(ctx context.Context, r platform.Run) (b stored, err error) {
+	part := p.path("backups", fmt.Sprintf(".%s.part", noteOf(r, "safety")))
+	b = stored{Operation: r.Operation, Key: noteOf(r, "safety"), Backup: platform.Backup{
+		Database: p.databaseName(), At: time.Now().UTC(), By: r.Requester, Grade: damagedGrade,
+		Why: fmt.Sprintf("the damaged database before #%d, as it was", r.Operation),
+	}}
+	if err := copyFile(ctx, p.databaseFile(), part); err != nil {
+		return b, p.fail("host.safety", err)
+	}
+	if b.SHA256, b.Size, err = sumFile(part); err != nil {
+		return b, p.fail("host.safety", err)
+	}
+	return b, p.enter(ctx, &b, part, b.At)
+}
+
+const damagedGrade = "damaged"
 
 // safetyOf is the safety backup that r's operation made.
 func (p *Provider) safetyOf(r platform.Run) (stored, bool, error) {
@@ -173,7 +196,7 @@ func (p *Provider) exchange(ctx context.Context, file string) error {
 		return p.fail("host.swap", err)
 	}
 	if _, _, err := p.box.Tail(p.databaseFile(), 0, 0); err == nil {
-		if err := settleSQLite(ctx, p.databaseFile()); err != nil {
+		if err := settleSQLite(ctx, p.databaseFile()); err != nil && !corrupt(err) {
 			return p.fail("host.swap", err)
 		}
 	}
@@ -183,10 +206,10 @@ func (p *Provider) exchange(ctx context.Context, file string) error {
 	return p.clearLog()
 }
 
-// clearLog removes the write-ahead log of a database that was replaced. It is
-// empty: exchange settled it first.
+// clearLog removes the logs of a database that was replaced. They are empty,
+// because exchange settled them, or belong to one that was damaged.
 func (p *Provider) clearLog() error {
-	for _, end := range []string{"-wal", "-shm"} {
+	for _, end := range []string{"-wal", "-shm", "-journal"} {
 		if err := p.box.Remove(p.databaseFile() + end); err != nil {
 			return p.fail("host.swap", err)
 		}

@@ -98,7 +98,7 @@ func readSQLite(ctx context.Context, file string) (contents, error) {
 		return c, err
 	}
 	if verdict != "ok" {
-		return c, fmt.Errorf("integrity check: %s", verdict)
+		return c, fmt.Errorf("%w: %s", errDamaged, verdict)
 	}
 	rows, err := db.QueryContext(ctx, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
 	if err != nil {
@@ -116,6 +116,26 @@ func readSQLite(ctx context.Context, file string) (contents, error) {
 		c.Tables, c.Rows, c.ByName[name] = c.Tables+1, c.Rows+int64(n), n
 	}
 	return c, nil
+}
+
+// corrupt reports that an error says of a database that it is damaged, or none.
+func corrupt(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqliteCorrupt || e.Code()&0xff == sqliteNotADB)
+}
+
+const sqliteCorrupt, sqliteNotADB = 11, 26
+
+var errDamaged = errors.New("integrity check")
+
+// damaged reports that the database in file, which nobody has open, was read and
+// is not whole. Without what is in its log it could only seem so.
+func damaged(ctx context.Context, file string) bool {
+	err := settleSQLite(ctx, file)
+	if err == nil {
+		_, err = readSQLite(ctx, file)
+	}
+	return errors.Is(err, errDamaged) || corrupt(err)
 }
 
 func scanNames(rows *sql.Rows) (names []string, err error) {
