@@ -95,8 +95,12 @@ func dueOf(r scanner) (d dueRow, err error) {
 const ready = `dropped = 0 AND wanted > shown AND not_before <= @now AND lease_until < @now AND (parent = 0 OR EXISTS
 	(SELECT 1 FROM outbox p WHERE p.kind = outbox.parent_kind AND p.subject = outbox.parent AND p.chat = outbox.chat AND p.channel = outbox.channel AND p.message <> ''))`
 
-// Claim takes rows that can be shown now, for owner, until the lease ends.
+// Claim takes rows that can be shown now, for owner, until the lease ends. What
+// an earlier process of the same owner had in hand when it was killed is free.
 func (s *Store) Claim(ctx context.Context, owner string, lease time.Duration, most int) ([]notifications.Due, error) {
+	if err := s.letGo(ctx, owner); err != nil {
+		return nil, s.fail("store.claim", err)
+	}
 	var some bool
 	if err := s.read().QueryRowContext(ctx, s.sql("SELECT EXISTS (SELECT 1 FROM outbox WHERE "+ready+")")).Scan(&some); err != nil || !some {
 		return nil, s.fail("store.claim", err)
@@ -120,6 +124,21 @@ func (s *Store) Claim(ctx context.Context, owner string, lease time.Duration, mo
 		all[i] = d.Due
 	}
 	return all, nil
+}
+
+// letGo frees, once, what was claimed for owner before this process was started.
+func (s *Store) letGo(ctx context.Context, owner string) error {
+	s.claims.Lock()
+	defer s.claims.Unlock()
+	if s.claims.owners[owner] {
+		return nil
+	}
+	if _, err := s.statement(ctx, &s.others, `UPDATE outbox SET owner = '', lease_until = 0
+		WHERE dropped = 0 AND wanted > shown AND owner = $1 AND lease_until > 0`, owner); err != nil {
+		return err
+	}
+	s.claims.owners[owner] = true
+	return nil
 }
 
 // Begin notes that a post of d starts.

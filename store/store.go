@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -71,7 +72,14 @@ type Store struct {
 	heard  group // commits of what was heard
 	others group // commits of the other small writes
 
+	claims  claims        // of rows of the outbox
 	changed chan struct{} // something may be due in a chat
+}
+
+// claims knows for whom this process has claimed.
+type claims struct {
+	sync.Mutex
+	owners map[string]bool
 }
 
 // dialect is everything in which the two databases differ at run time.
@@ -92,8 +100,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		opts: o, log: o.Log, boot: rand.Text(),
-		changed: make(chan struct{}, 1),
-		heard:   group{pipe: newPipe()}, others: group{pipe: newPipe()},
+		changed: make(chan struct{}, 1), claims: claims{owners: map[string]bool{}},
+		heard: group{pipe: newPipe()}, others: group{pipe: newPipe()},
 	}
 	open := s.openSQLite
 	if o.URL != "" {

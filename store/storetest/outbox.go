@@ -157,6 +157,20 @@ func outboxClaims(t *testing.T, p Place) {
 	same(t, "rows to claim after the lease", len(claim(t, s)), 10)
 }
 
+// What a process had in hand when it was killed, the next one of the same name
+// claims at once; what others have stays theirs.
+func outboxAfterKill(t *testing.T, p Place) {
+	s := p.Open(t)
+	insert(t, s, deploy("mine", platform.Queued))
+	same(t, "rows claimed before the kill", len(claim(t, s)), 1)
+	must(t, s.Close())
+	s = p.Open(t)
+	theirs := got[[]notifications.Due](t)(s.Claim(ctx, "two", time.Minute, 10))
+	same(t, "rows for another", len(theirs), 0)
+	same(t, "rows for the same after the kill", len(claim(t, s)), 1)
+	same(t, "rows that are claimed twice", len(claim(t, s)), 0)
+}
+
 func outboxDropped(t *testing.T, p Place) {
 	s := p.Open(t)
 	op := insert(t, s, deploy("k", platform.Queued))

@@ -55,6 +55,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Place) {
 		{"a thread waits for its root", outboxThread},
 		{"requests follow the operation that they ask for", outboxRequests},
 		{"two dispatchers never have the same row", outboxClaims},
+		{"what a killed dispatcher had in hand is free for its successor", outboxAfterKill},
 		{"a row that was dropped takes its thread with it", outboxDropped},
 		{"a row given back waits for its time", outboxLater},
 		{"a thread tells what is meant in it", outboxSubjects},
