@@ -10,18 +10,10 @@ import (
 	"maitred/chat"
 )
 
-// stale is how old a line may be that changes something and is still carried out
-// without asking.
+// stale is how old a line may be that submits an operation and is still carried
+// out without asking: the engine recognises it by its key, but after a while the
+// world is another one.
 const stale = 2 * time.Minute
-
-// lasting are the verbs that start an operation. The engine recognises them by
-// their key, so that carrying them out again is safe; but after a while the world
-// is another one.
-var lasting = map[string]bool{
-	"deploy": true, "update": true, "rollback": true, "backup capture": true, "backup restore": true,
-	"maintenance on": true, "maintenance off": true, "start": true, "stop": true, "restart": true,
-	"scale": true, "run": true, "config set": true, "config unset": true,
-}
 
 // takeOver takes up what nobody works on any more: rows of a replica that is
 // gone, and of this one before it was started anew.
@@ -60,7 +52,7 @@ func (b *Bot) resume(ctx context.Context, h Heard) {
 			r.target, _ = b.Registry.Aim(ctx, b.call(ctx, h.In), order)
 		}
 		b.conclude(h.In, r)
-	case err != nil, order.Repeatable() && (!lasting[order.Verb] || b.Now().Sub(h.In.At) < stale):
+	case err != nil, order.Reads(), order.Submits() && b.Now().Sub(h.In.At) < stale:
 		b.carryOut(ctx, h)
 	default:
 		b.ask(h.In, order.Verb)

@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +97,27 @@ func TestWhatIsSaidAgainAfterACrash(t *testing.T) {
 	}
 }
 
+// Every verb either reads, or submits, or changes something once.
+func TestWhatVerbsDo(t *testing.T) {
+	reads := []string{"help", "whoami", "apps", "status", "ps", "logs", "audit", "releases", "queue", "operation",
+		"maintenance status", "config list", "backup list", "backup info", "backup schedules"}
+	submits := []string{"deploy", "update", "rollback", "backup capture", "backup restore", "maintenance on", "maintenance off",
+		"start", "stop", "restart", "scale", "run", "config set", "config unset"}
+	once := []string{"approve", "reject", "cancel", "settle", "breakglass", "lock", "unlock", "freeze", "unfreeze",
+		"backup cancel", "backup schedule", "backup unschedule"}
+	for _, l := range leaves() {
+		o := Order{Verb: l.Path, Command: reflect.New(l.kind).Interface().(Command)}
+		got := []bool{o.Reads(), o.Submits(), !o.Repeatable()}
+		want := []bool{slices.Contains(reads, l.Path), slices.Contains(submits, l.Path), slices.Contains(once, l.Path)}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: reads, submits, once are %v, want %v", l.Path, got, want)
+		}
+		if !want[0] && !want[1] && !want[2] {
+			t.Errorf("%s is in none of the lists", l.Path)
+		}
+	}
+}
+
 func TestValuesAreTakenOutOfLines(t *testing.T) {
 	tests := map[string]string{
 		"/config set ocpizza SECRET_KEY":                       "/config set ocpizza SECRET_KEY",
@@ -122,11 +144,11 @@ func TestValuesAreTakenOutOfLines(t *testing.T) {
 	}
 	h := newHouse(t)
 	for line, want := range tests {
-		if got := Sensitive(line); got != want {
+		if got := sensitive(line, names{}); got != want {
 			t.Errorf("%q is kept as %q, want %q", line, got, want)
 		}
-		if Sensitive(want) != want {
-			t.Errorf("%q changes when it is cleaned again: %q", want, Sensitive(want))
+		if sensitive(want, names{}) != want {
+			t.Errorf("%q changes when it is cleaned again: %q", want, sensitive(want, names{}))
 		}
 		if _, err := h.registry.Parse(line); strings.Contains(want, redacted) && strings.Contains(fmt.Sprint(err), "hunter2") {
 			t.Errorf("%q: the fault repeats the value: %v", line, err)
@@ -143,7 +165,7 @@ func FuzzSensitive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, name string) {
 		const canary = "hunter2-canary"
 		line := "/config set " + before + " SECRET_KEY=" + name + canary
-		if got := Sensitive(line); strings.Contains(got, canary) {
+		if got := sensitive(line, names{}); strings.Contains(got, canary) {
 			t.Fatalf("%q is kept as %q", line, got)
 		}
 	})

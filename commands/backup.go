@@ -26,6 +26,7 @@ const keepBackups = "back up databases"
 
 // BackupCapture is /backup capture APP [DATABASE] [to ENV].
 type BackupCapture struct {
+	submits
 	Where
 	Database string `arg:"" optional:"" complete:"database" placeholder:"DATABASE" help:"The database; the app's default when left out."`
 }
@@ -127,6 +128,7 @@ func (b *BackupCancel) Run(ctx context.Context, c Call, s Services) (Answer, err
 // the latest into the default database; one without the other is refused,
 // because it is too easy to mean something else.
 type BackupRestore struct {
+	submits
 	Where
 	Backup   string `arg:"" optional:"" complete:"backup" placeholder:"ID" help:"The backup; the latest when left out."`
 	Database string `arg:"" optional:"" complete:"database" placeholder:"DATABASE" help:"The database to put it into; named together with the backup, or not at all."`

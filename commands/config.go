@@ -70,6 +70,7 @@ func has(names []string) string {
 // ConfigSet is /config set APP NAME [to ENV]. The value is never part of the
 // line: chats keep what is typed in them.
 type ConfigSet struct {
+	submits
 	Where
 	Name string `arg:"" optional:"" complete:"variable" need:"the name of a variable" placeholder:"NAME" help:"The variable's name."`
 }
@@ -117,6 +118,7 @@ func leaked() error {
 
 // ConfigUnset is /config unset APP NAME [to ENV].
 type ConfigUnset struct {
+	submits
 	Where
 	Name string `arg:"" optional:"" complete:"variable" need:"the name of a variable" placeholder:"NAME" help:"The variable's name."`
 }

@@ -14,6 +14,7 @@ import (
 // Deploy is /deploy APP[@REF] [REF] [to ENV]: put a ref of an app live. Said
 // without an app where several can be meant, it opens a form.
 type Deploy struct {
+	submits
 	Where
 	Version
 }

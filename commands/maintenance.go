@@ -19,6 +19,7 @@ type Maintenance struct {
 
 // MaintenanceOn is /maintenance on APP [to ENV] [--why …].
 type MaintenanceOn struct {
+	submits
 	Where
 	Why string `name:"why" placeholder:"WHY" help:"Why; visitors do not see it."`
 }
@@ -29,7 +30,10 @@ func (m *MaintenanceOn) Run(ctx context.Context, c Call, s Services) (Answer, er
 }
 
 // MaintenanceOff is /maintenance off APP [to ENV].
-type MaintenanceOff struct{ Where }
+type MaintenanceOff struct {
+	submits
+	Where
+}
 
 // Run submits.
 func (m *MaintenanceOff) Run(ctx context.Context, c Call, s Services) (Answer, error) {

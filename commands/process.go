@@ -16,6 +16,7 @@ type One struct {
 
 // Start is /start APP [PROCESS] [to ENV].
 type Start struct {
+	submits
 	Where
 	One
 }
@@ -27,6 +28,7 @@ func (p *Start) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 
 // Stop is /stop APP [PROCESS] [to ENV].
 type Stop struct {
+	submits
 	Where
 	One
 }
@@ -38,6 +40,7 @@ func (p *Stop) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 
 // Restart is /restart APP [PROCESS] [to ENV].
 type Restart struct {
+	submits
 	Where
 	One
 }
@@ -147,6 +150,7 @@ func (p *Ps) Run(ctx context.Context, c Call, s Services) (Answer, error) {
 
 // Scale is /scale APP PROCESS=COUNT[:SIZE]… [to ENV].
 type Scale struct {
+	submits
 	Where
 	To []string `arg:"" optional:"" rest:"text" sep:"none" need:"what to scale to, such as web=2 or web=+1:standard-2x" placeholder:"web=2:SIZE" help:"Process types with their number, and their size where the platform has sizes."`
 }

@@ -33,6 +33,15 @@ func (o *Order) Repeatable() bool {
 	return !once
 }
 
+// Submits reports whether carrying o out submits an operation.
+func (o *Order) Submits() bool {
+	_, operates := o.Command.(interface{ operates() })
+	return operates
+}
+
+// Reads reports whether o changes nothing: it looks and answers.
+func (o *Order) Reads() bool { return o.Repeatable() && !o.Submits() }
+
 // Registry understands lines and carries them out.
 type Registry struct {
 	services Services

@@ -13,6 +13,7 @@ import (
 // earlier release. A release is named by its id (r3) or by the version that the
 // app shows (v1.0.0). With "if", it happens only while that release is live.
 type Rollback struct {
+	submits
 	Where
 	Release string `arg:"" optional:"" complete:"release" words:"to" placeholder:"RELEASE" help:"The release to go back to; the one before the live one when left out."`
 	If      string `name:"if" words:"if" complete:"release" placeholder:"RELEASE" help:"Only while this release is live: what a button says, so that a late click does no harm."`

@@ -10,6 +10,7 @@ import (
 // Run is /run APP [to ENV] COMMAND…: a one-off command in the live release. What
 // follows the app is the command, options and all.
 type Run struct {
+	submits
 	Where
 	Command []string `arg:"" optional:"" rest:"raw" sep:"none" need:"a command to run" placeholder:"COMMAND…" help:"The command, as it would be typed in a shell there."`
 }

@@ -30,6 +30,7 @@ type Answer struct {
 	Card      chat.Card
 	Private   bool       // to the asker alone
 	Operation int64      // that this line started, decided, settled or cancelled
+	Duplicate bool       // Operation is the same work, which was live already
 	Started   bool       // the line started Operation (and did not only find or change it)
 	Form      *chat.Form // ask for values first
 }

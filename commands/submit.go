@@ -17,6 +17,12 @@ type changes struct{}
 
 func (changes) once() {}
 
+// submits is what every command has that submits an operation under the key of
+// its line, by which the engine recognises it.
+type submits struct{}
+
+func (submits) operates() {}
+
 // submit asks the engine for an operation. Its message goes to the channel, not
 // into the thread of whatever was talked about; work that is live already is
 // answered with a link to it.
@@ -37,7 +43,7 @@ func submit(ctx context.Context, c Call, s Services, kind platform.Kind, t platf
 		Requester: c.Person, Place: place,
 	})
 	if twin := new(engine.Duplicate); errors.As(err, &twin) {
-		return Answer{Card: FaultCard(err), Private: true, Operation: twin.ID}, nil
+		return Answer{Card: FaultCard(err), Private: true, Operation: twin.ID, Duplicate: true}, nil
 	}
 	if err != nil {
 		return Answer{}, err

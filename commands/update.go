@@ -10,6 +10,7 @@ import (
 // with migrations and checks, page off, as one operation. What fails is put
 // back, the database too.
 type Update struct {
+	submits
 	Where
 	Version
 }
