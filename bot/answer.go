@@ -154,6 +154,9 @@ func (b *Bot) word(in chat.Inbound, r result) (said []Said, word, detail string)
 	if a.Operation != 0 {
 		detail = fmt.Sprintf("#%d", a.Operation)
 	}
+	if a.Duplicate {
+		return said, outcomeDuplicate, detail
+	}
 	return said, outcomeOK, detail
 }
 

@@ -12,12 +12,13 @@ import (
 
 // The outcomes that the audit knows of a line.
 const (
-	outcomeOK      = "ok"
-	outcomeRefused = "refused" // a gate, a missing right, a state that does not allow it
-	outcomeInvalid = "invalid" // not understood, or about something that does not exist
-	outcomeFailed  = "failed"  // maitred or something that it needs did not work
-	outcomeAsked   = "asked"   // a form or a question came back
-	outcomeIgnored = "ignored" // it was not meant for maitred
+	outcomeOK        = "ok"
+	outcomeRefused   = "refused"   // a gate, a missing right, a state that does not allow it
+	outcomeInvalid   = "invalid"   // not understood, or about something that does not exist
+	outcomeFailed    = "failed"    // maitred or something that it needs did not work
+	outcomeDuplicate = "duplicate" // the same work is live; its number was answered
+	outcomeAsked     = "asked"     // a form or a question came back
+	outcomeIgnored   = "ignored"   // it was not meant for maitred
 )
 
 // outcome is what the audit calls a fault.

@@ -77,6 +77,25 @@ func TestARedeliveryIsKnownAndDoesNothing(t *testing.T) {
 	})
 }
 
+func TestADuplicateIsAuditedAsOne(t *testing.T) {
+	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) {
+		room := bottest.NewRoom("room")
+		h := bottest.Open(t, p, room)
+		hear(t, h, said(room, "ann", "first", "/deploy ocpizza v1.1.0")) // waits for a lead
+		if got := answered(t, h, "first"); !got.Started {
+			t.Fatalf("got %+v", got)
+		}
+		hear(t, h, said(room, "bob", "second", "/deploy ocpizza v1.1.0"))
+		if got := answered(t, h, "second"); got.Started || got.Operation != 1 {
+			t.Fatalf("got %+v", got)
+		}
+		rows, err := h.Store.Audit(context.Background(), commands.AuditFilter{Verb: "deploy"})
+		if err != nil || len(rows) != 2 || rows[0].Outcome != "duplicate" || rows[0].Detail != "#1" || rows[1].Outcome != "ok" {
+			t.Errorf("the audit has %+v, %v", rows, err)
+		}
+	})
+}
+
 // crashed is a store in which lines were heard by a process that is gone.
 func crashed(t *testing.T, p storetest.Place, lines ...chat.Inbound) {
 	t.Helper()
