@@ -29,6 +29,9 @@ type Registry interface {
 	Run(ctx context.Context, c commands.Call, o *commands.Order) (commands.Answer, error)
 	Complete(ctx context.Context, c commands.Call, line string) []chat.Completion
 	Home(ctx context.Context, c commands.Call) ([]chat.Card, error)
+	// Sensitive is line as it may be stored: without values that somebody typed
+	// where they do not belong.
+	Sensitive(line string) string
 }
 
 // Seal closes a secret before it is stored.
@@ -150,7 +153,7 @@ func (b *Bot) prepare(in chat.Inbound) (chat.Inbound, bool) {
 	if !ok {
 		return in, false
 	}
-	in.Line = commands.Sensitive(line)
+	in.Line = b.Registry.Sensitive(line)
 	in.Person = b.Policy.Know(in.Person)
 	if in.At.IsZero() {
 		in.At = b.Now()

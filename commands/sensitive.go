@@ -25,10 +25,7 @@ var usual = []string{
 // Sensitive is line as it may be stored: a value that somebody typed after
 // "/config set", however it is spelled, is taken out. It errs on the side of
 // taking out too much, and leaves every line alone that is carried out as it was
-// typed. A Registry knows the configured names, and errs less.
-func Sensitive(line string) string { return sensitive(line, names{}) }
-
-// Sensitive is line as it may be stored; see the function of that name.
+// typed.
 func (r *Registry) Sensitive(line string) string { return sensitive(line, r.names()) }
 
 func sensitive(line string, known names) string {

@@ -13,7 +13,6 @@ import (
 
 	"maitred/bot"
 	"maitred/chat"
-	"maitred/commands"
 	"maitred/fault"
 	"maitred/notifications"
 )
@@ -71,7 +70,7 @@ func (s *Server) say(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	if ack.Known && !sameLine(heard.In, in) {
+	if ack.Known && !s.sameLine(heard.In, in) {
 		s.refuse(w, fault.New(fault.Refused, "web.say", "Use another key for another line.",
 			"The key %s was used before, for another line.", callersKey(in.Key)))
 		return
@@ -157,8 +156,8 @@ func callersKey(key string) string { return key[strings.LastIndex(key, "/")+1:] 
 
 // sameLine reports whether a repeated key came with the line that it came with
 // first, which was stored clean and without what must not be kept.
-func sameLine(stored, given chat.Inbound) bool {
-	return stored.Line == given.Line || stored.Line == commands.Sensitive(bot.Clean(given.Line))
+func (s *Server) sameLine(stored, given chat.Inbound) bool {
+	return stored.Line == given.Line || s.options.Kept != nil && stored.Line == s.options.Kept(bot.Clean(given.Line))
 }
 
 // readJSON reads the body into v. Anything but JSON is refused: a form on

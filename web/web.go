@@ -38,6 +38,8 @@ type Options struct {
 	// Place is where a line was said when the caller names a channel ("" when
 	// none was named) and a thread. Nil is a place in the chat "api".
 	Place func(channel, thread string) (chat.Place, error)
+	// Kept is a line as the door stores it. Nil leaves lines as they are.
+	Kept func(line string) string
 	// Pages are the chats that hear by HTTP.
 	Pages    []chat.HTTPHearer
 	Checks   []Check

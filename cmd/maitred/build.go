@@ -118,7 +118,7 @@ func build(ctx context.Context, c *config.Config, p parts) (_ *App, err error) {
 	senders := map[string]chat.Sender{}
 	var page *webchat.Chat
 	if p.page != nil {
-		page = newPage(*p.page, c, a.Store, redactor.Text, p.log)
+		page = newPage(*p.page, c, a.Store, a.Registry, redactor.Text, p.log)
 		senders[page.Name()] = page
 	}
 

@@ -49,9 +49,9 @@ func openStore(ctx context.Context, c *config.Config, keys *config.Keys, log *za
 
 // newPage is the chat page of the demo: its channels and personas are those of
 // the configuration.
-func newPage(o webchat.Options, c *config.Config, s *store.Store, redact func(string) string, log *zap.Logger) *webchat.Chat {
+func newPage(o webchat.Options, c *config.Config, s *store.Store, lines *commands.Registry, redact func(string) string, log *zap.Logger) *webchat.Chat {
 	o.Store, o.Log = s, log.Named("webchat")
-	o.Scrub = func(line string) string { return redact(commands.Sensitive(line)) }
+	o.Scrub = func(line string) string { return redact(lines.Sensitive(line)) }
 	if o.Channels == nil {
 		for _, ch := range c.Channels {
 			if ch.Chat == webchat.Name {
@@ -95,7 +95,7 @@ func lastOf(words []string) string {
 func (a *App) webOptions(p parts, page *webchat.Chat, voice notifications.Renderer, metrics prometheus.Gatherer) web.Options {
 	o := web.Options{
 		Listen: a.Config.Listen, Door: a.Bot, Waiter: a.Bot, Operations: a.Engine, Renderer: voice,
-		Owners: a.Policy, Metrics: metrics, Log: p.log.Named("web"),
+		Owners: a.Policy, Kept: a.Registry.Sensitive, Metrics: metrics, Log: p.log.Named("web"),
 		Checks: append([]web.Check{{Name: "store", Check: a.Store.Ready}, {Name: "engine", Check: a.Engine.Ready}}, p.checks...),
 	}
 	if a.Slack != nil {
