@@ -91,7 +91,7 @@ func (c *Chat) publishHome(ctx context.Context, door chat.Door, user, channel st
 		return
 	}
 	_, err = c.api.PublishViewContext(calling(ctx, caller{who: "home " + user}), slack.PublishViewContextRequest{UserID: user,
-		View: slack.HomeTabViewRequest{Type: slack.VTHomeTab, PrivateMetadata: string(data), Blocks: slack.Blocks{BlockSet: homeBlocks(cards, c.options.Now())}}})
+		View: slack.HomeTabViewRequest{Type: slack.VTHomeTab, PrivateMetadata: string(data), Blocks: slack.Blocks{BlockSet: c.homeBlocks(cards)}}})
 	if err = c.explain("views.publish", "", err); err != nil {
 		c.log.Warn("home not shown", zap.String("user", user), zap.Error(err))
 	}
@@ -99,10 +99,10 @@ func (c *Chat) publishHome(ctx context.Context, door chat.Door, user, channel st
 
 // homeBlocks are the cards of a home, one below the other. What does not fit is
 // counted.
-func homeBlocks(cards []chat.Card, now time.Time) []slack.Block {
+func (c *Chat) homeBlocks(cards []chat.Card) []slack.Block {
 	var blocks []slack.Block
 	for i, card := range cards {
-		next := draw(card, now).blocks
+		next := c.look(card, chat.Place{}).blocks
 		if len(blocks) > 0 {
 			next = append([]slack.Block{slack.NewDividerBlock()}, next...)
 		}

@@ -18,8 +18,8 @@ func verbs() []Verb {
 	return all
 }
 
-// heads are the first words of all commands.
-func heads() []string {
+// headWords are the first words of all commands.
+func headWords() []string {
 	var words []string
 	for _, v := range verbs() {
 		if word := first(v.Path); !slices.Contains(words, word) {
@@ -31,8 +31,8 @@ func heads() []string {
 
 func TestSlackTakesTheManifest(t *testing.T) {
 	var possible []string
-	for _, word := range heads() {
-		if say, _ := CommandProblem(word, heads()); say == "" {
+	for _, word := range headWords() {
+		if say, _ := CommandProblem(word, headWords()); say == "" {
 			possible = append(possible, word)
 		}
 	}
@@ -81,7 +81,7 @@ func TestTheManifestAsksForWhatIsUsed(t *testing.T) {
 func TestNamesThatSlackKeepsAreRefused(t *testing.T) {
 	for _, name := range slacktest.Reserved() {
 		name = strings.TrimPrefix(name, "/")
-		if say, _ := CommandProblem(name, append(heads(), name)); !strings.Contains(say, "Slack keeps") {
+		if say, _ := CommandProblem(name, append(headWords(), name)); !strings.Contains(say, "Slack keeps") {
 			t.Errorf("/%s: %q", name, say)
 		}
 		text, err := Manifest(ManifestOptions{Commands: []string{name}})

@@ -37,7 +37,7 @@ func (c *Chat) Post(ctx context.Context, to chat.Place, card chat.Card, key stri
 		}
 		p.ref, p.done, p.unsure = ref, found, false
 	}
-	l := draw(card, c.options.Now())
+	l := c.look(card, to)
 	if !p.done {
 		ref, err := c.post(ctx, to, l, key, pages(card))
 		p.tried, p.unsure = true, lost(err)
@@ -96,7 +96,7 @@ func (c *Chat) post(ctx context.Context, to chat.Place, l look, key string, page
 func (c *Chat) Edit(ctx context.Context, ref chat.MessageRef, card chat.Card) error {
 	card.Mention, card.Channel = nil, false
 	ctx = calling(ctx, caller{who: ref.Place.Channel + "/" + ref.ID})
-	_, _, _, err := c.api.UpdateMessageContext(ctx, ref.Place.Channel, ref.ID, draw(card, c.options.Now()).options()...)
+	_, _, _, err := c.api.UpdateMessageContext(ctx, ref.Place.Channel, ref.ID, c.look(card, ref.Place).options()...)
 	return c.explain("chat.update", ref.Place.Channel, err)
 }
 
@@ -119,7 +119,7 @@ func (c *Chat) Whisper(ctx context.Context, to chat.Place, who chat.Person, card
 
 func (c *Chat) whisper(ctx context.Context, to chat.Place, who chat.Person, card chat.Card, key string) error {
 	card.Mention, card.Channel = nil, false
-	l := draw(card, c.options.Now())
+	l := c.look(card, to)
 	if direct(to) {
 		return c.tell(ctx, to, l, key)
 	}
@@ -132,7 +132,7 @@ func (c *Chat) whisper(ctx context.Context, to chat.Place, who chat.Person, card
 			return err
 		}
 		card.Notes = append(slices.Clone(card.Notes), "All of it is in a file that I sent to you directly.")
-		l = draw(card, c.options.Now())
+		l = c.look(card, to)
 		l.files = nil
 	}
 	if url := c.replies.use(answered(key)); url != "" && to.Thread == "" {

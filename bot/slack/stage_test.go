@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -286,9 +287,18 @@ func (s *stage) forms() []bottest.Message {
 	return out
 }
 
+// spelled is a command as people type it in Slack.
+var spelled = regexp.MustCompile(`[/@]maitred ([a-z]+)`)
+
 // legible is text as eyes see it: blanks folded, without the marks that only keep
-// Slack from formatting, and with the ids that the conversations have.
+// Slack from formatting, and with the ids and commands that the conversations have.
 func legible(text string) string {
+	text = spelled.ReplaceAllStringFunc(text, func(found string) string {
+		if word := spelled.FindStringSubmatch(found)[1]; heads()[word] {
+			return "/" + word
+		}
+		return found
+	})
 	for _, name := range cast {
 		text = strings.ReplaceAll(text, slacktest.UserID(name), "U-"+name)
 	}
