@@ -40,7 +40,7 @@ func (b *Bot) carryOut(ctx context.Context, h Heard) {
 			Say: fmt.Sprintf("That took longer than %s, so I gave up on it.", b.Patience)}
 	}
 	b.metrics.took(r.verb, outcome(r.err), time.Since(began))
-	b.conclude(h.In, r)
+	b.conclude(ctx, h.In, r)
 }
 
 // try is carryOut without the talking; a panic is a fault like any other.
@@ -102,8 +102,8 @@ var wholesale = map[string]bool{"freeze": true, "unfreeze": true}
 
 // conclude says what came of a line and ends its row with its audit row. It goes
 // on when maitred is told to stop: the work is done and wants to be known.
-func (b *Bot) conclude(in chat.Inbound, r result) {
-	said, word, detail := b.word(in, r)
+func (b *Bot) conclude(ctx context.Context, in chat.Inbound, r result) {
+	said, word, detail := b.word(ctx, in, r)
 	row := b.record(in, r.verb, subject(r.target, r.answer.Operation), word, detail)
 	b.finish(in, said, r.answer.Operation, r.answer.Started, row)
 }
@@ -129,10 +129,10 @@ func (b *Bot) finish(in chat.Inbound, said []Said, operation int64, started bool
 }
 
 // word is what is said, the outcome for the audit and its detail.
-func (b *Bot) word(in chat.Inbound, r result) (said []Said, word, detail string) {
+func (b *Bot) word(ctx context.Context, in chat.Inbound, r result) (said []Said, word, detail string) {
 	if r.err != nil {
 		f := b.explain(in, r)
-		s := Said{Card: commands.FaultCard(f), Private: in.Source != chat.Scheduled, Refused: true}
+		s := Said{Card: commands.FaultCard(f, b.sayable(ctx, in)), Private: in.Source != chat.Scheduled, Refused: true}
 		if in.Source == chat.Scheduled {
 			s.Card = aloud(s.Card, in) // nobody is there to whisper to
 		}
@@ -158,6 +158,23 @@ func (b *Bot) word(in chat.Inbound, r result) (said []Said, word, detail string)
 		return said, outcomeDuplicate, detail
 	}
 	return said, outcomeOK, detail
+}
+
+// sayable tells why the person of in may not say a line, nil when they may. A
+// line of which that cannot be told is theirs to try.
+func (b *Bot) sayable(ctx context.Context, in chat.Inbound) func(line string) error {
+	in.Fields = nil // they were for the line that failed
+	return func(line string) error {
+		order, err := b.Registry.Parse(line)
+		if err != nil {
+			return nil
+		}
+		t, err := b.Registry.Aim(ctx, b.call(ctx, in), order)
+		if err != nil {
+			return nil
+		}
+		return b.allow(in.Person, order, t)
+	}
 }
 
 // explain is the fault as the person reads it. What is ours to mend gets a

@@ -76,7 +76,7 @@ func (b *Bot) Home(ctx context.Context, who chat.Person) []chat.Card {
 	}
 	if err != nil {
 		b.Log.Info("home refused", zap.String("who", who.Label()), zap.Error(err))
-		cards = []chat.Card{commands.FaultCard(fault.Of(err))}
+		cards = []chat.Card{commands.FaultCard(fault.Of(err), nil)}
 	}
 	for i := range cards {
 		cards[i] = cards[i].Map(b.Redact)

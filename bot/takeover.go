@@ -51,7 +51,7 @@ func (b *Bot) resume(ctx context.Context, h Heard) {
 			r.verb = order.Verb
 			r.target, _ = b.Registry.Aim(ctx, b.call(ctx, h.In), order)
 		}
-		b.conclude(h.In, r)
+		b.conclude(ctx, h.In, r)
 	case err != nil, order.Reads(), order.Submits() && b.Now().Sub(h.In.At) < stale:
 		b.carryOut(ctx, h)
 	default:

@@ -245,12 +245,24 @@ func TestFaultsAreWordedOnce(t *testing.T) {
 		"a slip of ours":   {errors.New("pq: oh no"), "Something went wrong inside maitred.", "", 0},
 	}
 	for name, want := range tests {
-		card := FaultCard(want.err)
+		card := FaultCard(want.err, nil)
 		if card.Text != want.text || lines(card) != want.buttons || len(card.Notes) != want.notes {
 			t.Errorf("%s: %q %q %v", name, card.Text, lines(card), card.Notes)
 		}
 	}
-	if card := FaultCard(nil); card.Text != "" {
+	may := func(line string) error {
+		if strings.HasPrefix(line, "/unfreeze") {
+			return fault.New(fault.Forbidden, "x", "/whoami", "Only lea may.")
+		}
+		return nil
+	}
+	if card := FaultCard(fault.New(fault.Refused, "x", "/unfreeze ocpizza", "It is frozen."), may); card.Text != "It is frozen. Only lea may." || lines(card) != "" {
+		t.Errorf("what may not be said is offered: %q %q", card.Text, lines(card))
+	}
+	if card := FaultCard(fault.New(fault.Refused, "x", "/unfreeze ocpizza\n/queue", "It is frozen."), may); card.Text != "It is frozen. /queue" || lines(card) != "/queue" {
+		t.Errorf("what may be said is not all that is offered: %q %q", card.Text, lines(card))
+	}
+	if card := FaultCard(nil, nil); card.Text != "" {
 		t.Errorf("nothing wrong is worded %q", card.Text)
 	}
 }

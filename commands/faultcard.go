@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"maitred/chat"
@@ -22,8 +23,10 @@ var faultWords = map[fault.Kind]string{
 }
 
 // FaultCard words a failure the same way in every chat: the sentence, and the
-// next thing to type. Hints that are complete commands become buttons.
-func FaultCard(err error) chat.Card {
+// next thing to type. Hints that are complete commands become buttons. May is
+// asked for a reason why the reader may not say such a line, which then is told
+// in its stead; nil lets everything be said.
+func FaultCard(err error, may func(line string) error) chat.Card {
 	f := fault.Of(err)
 	if f == nil {
 		return chat.Card{}
@@ -33,18 +36,30 @@ func FaultCard(err error) chat.Card {
 		card.Buttons = []chat.Button{{Label: fmt.Sprintf("Show #%d", twin.ID), Line: fmt.Sprintf("/operation %d", twin.ID)}}
 		return card
 	}
-	var hints []string
+	var hints, others []string
 	for _, hint := range strings.Split(f.Hint, "\n") {
 		if hint = strings.TrimSpace(hint); hint == "" {
 			continue
 		}
+		whole := complete(hint)
+		if whole && may != nil {
+			if err := may(hint); err != nil {
+				others = append(others, sentence(fault.Of(err).Say))
+				continue
+			}
+		}
 		hints = append(hints, hint)
-		if complete(hint) && len(card.Buttons) < 5 {
+		if whole && len(card.Buttons) < 5 {
 			card.Buttons = append(card.Buttons, chat.Button{Label: clip(hint, 60), Line: hint})
 		}
 	}
 	if len(hints) > 0 {
 		card.Text += " " + list(hints, "or")
+	}
+	if len(hints) == 0 {
+		for _, other := range slices.Compact(others) {
+			card.Text += " " + other
+		}
 	}
 	return card
 }

@@ -192,7 +192,7 @@ func FuzzParse(f *testing.F) {
 			if said.Kind == fault.Internal || said.Say == "" {
 				t.Fatalf("%q: %v", line, err)
 			}
-			FaultCard(err)
+			FaultCard(err, nil)
 			return
 		}
 		// What was understood can be written again and is understood the same.

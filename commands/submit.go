@@ -43,7 +43,7 @@ func submit(ctx context.Context, c Call, s Services, kind platform.Kind, t platf
 		Requester: c.Person, Place: place,
 	})
 	if twin := new(engine.Duplicate); errors.As(err, &twin) {
-		return Answer{Card: FaultCard(err), Private: true, Operation: twin.ID, Duplicate: true}, nil
+		return Answer{Card: FaultCard(err, nil), Private: true, Operation: twin.ID, Duplicate: true}, nil
 	}
 	if err != nil {
 		return Answer{}, err
