@@ -12,7 +12,7 @@ import (
 )
 
 // refuse says what is needed and who has it: "Deploying ocpizza to production
-// needs the role developer: ann, bob."
+// needs the role developer, which ann and bob have."
 func (b *book) refuse(verb string, t commands.Target, gives func(role string) bool) error {
 	var roles []string
 	for _, name := range slices.Sorted(maps.Keys(b.Rules.Roles)) {
@@ -28,7 +28,7 @@ func (b *book) refuse(verb string, t commands.Target, gives func(role string) bo
 	case len(people) == 0:
 		e.Say = fmt.Sprintf("%s needs the role %s, which nobody has.", doing(verb, t), either(roles))
 	default:
-		e.Say = fmt.Sprintf("%s needs the role %s: %s.", doing(verb, t), either(roles), strings.Join(people, ", "))
+		e.Say = fmt.Sprintf("%s needs the role %s, which %s.", doing(verb, t), either(roles), have(people))
 	}
 	return e
 }
@@ -97,9 +97,19 @@ func doing(verb string, t commands.Target) string {
 	return "Using /" + verb
 }
 
-func either(words []string) string {
+// have is people and the verb: "ann has", "ann and bob have".
+func have(people []string) string {
+	if len(people) == 1 {
+		return people[0] + " has"
+	}
+	return joined(people, "and") + " have"
+}
+
+func either(words []string) string { return joined(words, "or") }
+
+func joined(words []string, last string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}
-	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+	return strings.Join(words[:len(words)-1], ", ") + " " + last + " " + words[len(words)-1]
 }
