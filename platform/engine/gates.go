@@ -177,9 +177,9 @@ func frozen(op platform.Operation, freezes []Freeze) Verdict {
 		if f.App != "" && f.App != op.Target.App {
 			continue
 		}
-		what := "All apps are"
+		what, thaw := "All apps are", "/unfreeze --all"
 		if f.App != "" {
-			what = f.App + " is"
+			what, thaw = f.App+" is", "/unfreeze "+f.App
 		}
 		until := ""
 		if !f.Expires.IsZero() {
@@ -190,7 +190,7 @@ func frozen(op platform.Operation, freezes []Freeze) Verdict {
 			return Open(say + " A rollback passes.")
 		}
 		if deploys(op.Kind) {
-			return Closed(say, strings.TrimSpace("/unfreeze "+f.App))
+			return Closed(say, thaw)
 		}
 	}
 	return Open()
