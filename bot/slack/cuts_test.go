@@ -34,7 +34,8 @@ func TestCuts(t *testing.T) {
 	people.Go(func() { c.mentioning(done) })
 	people.Go(func() { c.approving(done) })
 	for range cuts {
-		time.Sleep(time.Duration(c.intn(300)) * time.Millisecond) // at any point
+		c.flowing()
+		time.Sleep(time.Duration(c.intn(200)) * time.Millisecond) // at any point
 		c.cut()
 	}
 	close(done)
@@ -77,6 +78,24 @@ func (c *cutter) intn(n int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.random.IntN(n)
+}
+
+// flowing waits until something is acknowledged again, so that every cut meets
+// a stream and not the silence after another.
+func (c *cutter) flowing() {
+	before := c.acknowledged()
+	for end := time.Now().Add(bottest.Within); c.acknowledged() == before; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			c.t.Errorf("nothing was acknowledged within %s of a cut", bottest.Within)
+			return
+		}
+	}
+}
+
+func (c *cutter) acknowledged() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.acked
 }
 
 // cut loses a connection, or all, or what goes over it.
@@ -250,6 +269,11 @@ func (c *cutter) heal() {
 	defer cancel()
 	if err := slack.Wait(ctx, func() bool { return slack.Connections() == 2 && c.stage.chat.Load().Ready(ctx) == nil }); err != nil {
 		c.t.Errorf("maitred has %d connections: %v", slack.Connections(), err)
+	}
+	for _, op := range c.all() { // typed without an acknowledgement, so nobody waited to approve it
+		if op.State == platform.Waiting {
+			c.click(op.ID)
+		}
 	}
 	if _, ok := c.house.Settled(2 * time.Minute); !ok {
 		c.t.Error("operations are still on their way")

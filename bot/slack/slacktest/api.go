@@ -17,7 +17,7 @@ import (
 type Call struct {
 	Method string // "chat.postMessage", "response_url", "upload"
 	Args   map[string]string
-	At     time.Time     // of Slack's clock
+	At     time.Time     // when it arrived, by Slack's clock
 	Took   time.Duration // until it was answered
 	Status int
 	Error  string // empty when it worked

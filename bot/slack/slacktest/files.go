@@ -61,6 +61,7 @@ func (s *Slack) uploadURL(in args) (map[string]any, *failure) {
 
 // upload takes the bytes, raw or as multipart.
 func (s *Slack) upload(w http.ResponseWriter, r *http.Request) {
+	arrived := s.Now()
 	if !s.pause(r, "upload") {
 		return
 	}
@@ -69,7 +70,7 @@ func (s *Slack) upload(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.file(id)
-	call := Call{Method: "upload", Args: args{"file": id, "size": strconv.Itoa(len(data))}, At: s.now(), Status: http.StatusOK, Answer: []byte(`{}`)}
+	call := Call{Method: "upload", Args: args{"file": id, "size": strconv.Itoa(len(data))}, At: arrived, Status: http.StatusOK, Answer: []byte(`{}`)}
 	switch {
 	case f == nil || f.got:
 		call.Status, call.Error = http.StatusNotFound, "no such upload"

@@ -33,6 +33,7 @@ func (s *Slack) newAnswer(a answerURL) string {
 }
 
 func (s *Slack) respond(w http.ResponseWriter, r *http.Request) {
+	arrived := s.Now()
 	if !s.pause(r, "response_url") {
 		return
 	}
@@ -41,7 +42,7 @@ func (s *Slack) respond(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	a := s.answers[r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]]
 	var in map[string]any
-	call := Call{Method: "response_url", Args: args{"body": string(body)}, At: s.now(), Status: http.StatusOK}
+	call := Call{Method: "response_url", Args: args{"url": s.base + r.URL.Path, "body": string(body)}, At: arrived, Status: http.StatusOK}
 	switch {
 	case err != nil || json.Unmarshal(body, &in) != nil:
 		call.Status, call.Error = http.StatusBadRequest, "invalid_payload"
