@@ -46,6 +46,24 @@ func TestALockOfAKilledGitIsRemoved(t *testing.T) {
 	}
 }
 
+func TestACommitIsKeptInSpiteOfACancel(t *testing.T) {
+	r := newRepo(t)
+	m := New(t.TempDir(), nil)
+	src, err := m.Resolve(t.Context(), r.dir, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := m.here(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := here.keep(ctx, src.SHA); err != nil {
+		t.Errorf("keeping a commit was cut short: %v", err)
+	}
+}
+
 // TestAGitThatIsCancelledCleansUp lets git say its last word.
 func TestAGitThatIsCancelledCleansUp(t *testing.T) {
 	bin, said := t.TempDir(), filepath.Join(t.TempDir(), "said")

@@ -266,9 +266,18 @@ func (m *Mirrors) holding(ctx context.Context, src platform.Source) (*mirror, er
 	return r, r.keep(ctx, src.SHA)
 }
 
-// keep holds on to a commit whose branch may be rewritten.
+// keep holds on to a commit whose branch may be rewritten. It takes milliseconds
+// and is not cut short: a git that ends in the wrong one leaves its lock file.
 func (r *mirror) keep(ctx context.Context, sha string) error {
-	_, err := git(ctx, r.dir, "update-ref", "refs/maitred/"+sha, sha)
+	ctx = context.WithoutCancel(ctx)
+	hold := func() error {
+		_, err := git(ctx, r.dir, "update-ref", "refs/maitred/"+sha, sha)
+		return err
+	}
+	err := hold()
+	if blocked(err) && r.unlock() {
+		err = hold()
+	}
 	return r.explain(ctx, err)
 }
 
