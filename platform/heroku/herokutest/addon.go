@@ -35,7 +35,7 @@ var slowServices = []string{"heroku-redis"} // provisioned later
 func (h *Heroku) newAddon(a *App, service, plan, name, as string) *Addon {
 	d := &Addon{id: h.id(), Name: name, Service: service, Plan: plan, State: "provisioned", app: a, created: time.Now(), config: map[string]string{}}
 	if name == "" {
-		d.Name = fmt.Sprintf("%s-curved-%05d", strings.TrimPrefix(service, "heroku-"), h.serial%100000)
+		d.Name = fmt.Sprintf("%s-curved-%05d", strings.TrimPrefix(service, "heroku-"), 10000+len(h.addons)+1)
 	}
 	if service == "heroku-postgresql" {
 		d.db = h.newDatabase(d)

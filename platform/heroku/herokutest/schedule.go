@@ -70,3 +70,11 @@ func (h *Heroku) Fire(app string) {
 	}
 	h.tell()
 }
+
+// Schedule schedules backups of the database of an app, as somebody else would.
+func (h *Heroku) Schedule(app string, hour int, zone string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := h.ofApp(app)
+	b.schedules = append(b.schedules, &schedule{uuid: h.id(), name: "DATABASE_URL", zone: zone, hour: hour})
+}

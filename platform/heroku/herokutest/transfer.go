@@ -250,3 +250,13 @@ func (h *Heroku) readDump(w http.ResponseWriter, r *http.Request) {
 	}
 	_, _ = fmt.Fprint(w, content)
 }
+
+// Capture begins a backup of the database of an app, as somebody else would, and
+// waits for its end unless transfers are held.
+func (h *Heroku) Capture(app string) {
+	h.mu.Lock()
+	t := h.backup(h.ofApp(app), nil)
+	h.tell()
+	h.mu.Unlock()
+	h.wait(nil, func() bool { return t.finished != nil || h.held[Transfers] })
+}

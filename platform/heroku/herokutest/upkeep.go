@@ -1,6 +1,7 @@
 package herokutest
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -53,20 +54,11 @@ func str(v any) string { s, _ := v.(string); return s }
 
 func (h *Heroku) upkeepRoutes(r routes) {
 	const root = "/data/maintenances/v1"
-	r.mine(200, "GET "+root+"/apps/{app}", func(a *App, c *call) (any, error) {
-		all := []obj{}
-		for _, d := range h.addons {
-			if d.app == a && d.db != nil && d.db.upkeep.status != "none" {
-				all = append(all, h.showUpkeep(d.db))
-			}
-		}
-		return obj{"maintenances": all}, nil
-	})
+	r.on(200, "GET "+root+"/{db}/{what}", h.listUpkeep) // of all databases of an app, or a window
 	r.base(200, "GET "+root+"/{db}", func(b *database, c *call) (any, error) { return h.showUpkeep(b), nil })
 	r.base(200, "GET "+root+"/{db}/history/{$}", func(b *database, c *call) (any, error) {
 		return obj{"maintenances": append([]obj{}, b.upkeep.past...)}, nil
 	})
-	r.base(200, "GET "+root+"/{db}/window", func(b *database, c *call) (any, error) { return b.window, nil })
 	r.base(200, "POST "+root+"/{db}/window", h.setWindow)
 	r.base(202, "POST "+root+"/{db}/run", func(b *database, c *call) (any, error) {
 		if err := h.runUpkeep(b); err != nil {
@@ -96,6 +88,28 @@ func (h *Heroku) upkeepRoutes(r routes) {
 		b.window = obj{"day_of_week": strings.ToLower(day), "time_of_day": at}
 		return obj{"message": "Maintenance window changed to " + in.Description}, nil
 	})
+}
+
+// listUpkeep answers for apps/APP and for DB/window, which look alike.
+func (h *Heroku) listUpkeep(c *call) (any, error) {
+	if c.PathValue("db") != "apps" {
+		b, err := h.database(c)
+		if err != nil || c.PathValue("what") != "window" {
+			return nil, cmp.Or(err, missing("maintenance", "resource"))
+		}
+		return b.window, nil
+	}
+	a, err := h.appNamed(c.PathValue("what"), c.Method)
+	if err != nil {
+		return nil, err
+	}
+	all := []obj{}
+	for _, d := range h.addons {
+		if d.app == a && d.db != nil && d.db.upkeep.status != "none" {
+			all = append(all, h.showUpkeep(d.db))
+		}
+	}
+	return obj{"maintenances": all}, nil
 }
 
 func window(day, at string) bool {
