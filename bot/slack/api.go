@@ -123,7 +123,9 @@ func code(err error) string {
 // when it did not.
 func (c *Chat) explain(method, channel string, err error) error {
 	if err == nil {
-		c.mute.Store(nil)
+		if method != "response_url" { // which works without the token
+			c.mute.Store(nil)
+		}
 		return nil
 	}
 	var wait *chat.Wait

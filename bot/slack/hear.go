@@ -65,15 +65,18 @@ func (c *Chat) enter() (door chat.Door, leave func(), ok bool) {
 	return c.door, c.working.Done, true
 }
 
+// sure is how old what Ready says about the token may be.
+const sure = 15 * time.Second
+
 // watch asks Slack who maitred is, until Slack says so, and again from time to
-// time: what Ready says about the token is not much older than that.
+// time.
 func (c *Chat) watch(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var asked time.Time
 	wait := time.Second
 	for {
-		if since := time.Since(asked); since > 5*time.Minute || since > wait && (c.mute.Load() != nil || c.self.Load() == nil) {
+		if since := time.Since(asked); since > sure || since > wait && (c.mute.Load() != nil || c.self.Load() == nil) {
 			asked, wait = time.Now(), min(2*wait, 15*time.Second)
 			if c.introduce(ctx) {
 				wait = time.Second
