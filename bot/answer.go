@@ -37,7 +37,7 @@ func (b *Bot) carryOut(ctx context.Context, h Heard) {
 	}
 	if r.err != nil && errors.Is(context.Cause(ctx), errTooLong) && !fault.Is(r.err, fault.Refused) {
 		r.err = &fault.Error{Kind: fault.Unreachable, Op: "bot.carry-out", Err: r.err, Hint: "/queue",
-			Say: fmt.Sprintf("That took longer than %s, so I gave up on it.", b.Patience)}
+			Say: fmt.Sprintf("That took longer than %s, so I gave up on it.", chat.Span(b.Patience))}
 	}
 	b.metrics.took(r.verb, outcome(r.err), time.Since(began))
 	b.conclude(ctx, h.In, r)

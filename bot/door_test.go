@@ -284,7 +284,7 @@ func TestALineThatTakesTooLongIsGivenUp(t *testing.T) {
 		return commands.Answer{}, ctx.Err()
 	}), func(c *bot.Config) { c.Patience = 50 * time.Millisecond })
 	hear(t, h, said(room, "vic", "k", "/status"))
-	if got := answered(t, h, "k"); !strings.Contains(got.Said[0].Card.Text, "took longer than 50ms") {
+	if got := answered(t, h, "k"); !strings.Contains(got.Said[0].Card.Text, "took longer than 50 ms") {
 		t.Errorf("got %+v", got)
 	}
 }

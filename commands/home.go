@@ -102,7 +102,7 @@ func (s Services) running(c Call, live []platform.Operation) chat.Card {
 	card := chat.Card{Title: "Running and waiting", Text: "Nothing is running or waiting."}
 	v := s.voice()
 	for _, op := range live {
-		card.Notes = append(card.Notes, fmt.Sprintf("%s Asked for by %s %s ago.", sentence(v.headline(op)), op.Requester.Label(), took(c.Now.Sub(op.Created))))
+		card.Notes = append(card.Notes, fmt.Sprintf("%s Asked for by %s %s ago.", sentence(v.headline(op)), op.Requester.Label(), chat.Span(c.Now.Sub(op.Created))))
 	}
 	if len(live) > 0 {
 		card.Text = capital(count(len(live), "operation is", "operations are")) + " running or waiting."

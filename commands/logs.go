@@ -73,7 +73,7 @@ func (l *Logs) narrowed() string {
 		parts += fmt.Sprintf(" with “%s”", l.Grep)
 	}
 	if l.Since > 0 {
-		parts += " in the last " + took(l.Since.Duration())
+		parts += " in the last " + chat.Span(l.Since.Duration())
 	}
 	return parts
 }

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"maitred/chat"
 	"maitred/platform"
 )
 
@@ -34,38 +35,12 @@ func clock(t, now time.Time, zone string) string {
 	return t.Format("2 Jan 2006 15:04") + " " + name
 }
 
-// took writes how long something lasted, in the two largest units.
-func took(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0 s"
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 10*time.Second:
-		return strings.TrimSuffix(strconv.FormatFloat(d.Seconds(), 'f', 1, 64), ".0") + " s"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return pair(int(d.Minutes()), "min", int(d.Seconds())%60, "s")
-	case d < 48*time.Hour:
-		return pair(int(d.Hours()), "h", int(d.Minutes())%60, "min")
-	}
-	return pair(int(d.Hours())/24, "days", int(d.Hours())%24, "h")
-}
-
 // ago says how long something is past, for somebody who glances at it.
 func ago(d time.Duration) string {
 	if d < 2*time.Second {
 		return "just now"
 	}
-	return took(d.Round(time.Second)) + " ago"
-}
-
-func pair(a int, unit string, b int, smaller string) string {
-	if b == 0 {
-		return fmt.Sprintf("%d %s", a, unit)
-	}
-	return fmt.Sprintf("%d %s %d %s", a, unit, b, smaller)
+	return chat.Span(d.Round(time.Second)) + " ago"
 }
 
 // because adds a reason to a sentence.

@@ -337,15 +337,10 @@ func progress(steps []chat.StepLine) (p struct{ Ended, All int }) {
 	return p
 }
 
-// took is a duration as people say it.
+// took is how long a step lasted; one that did not begin has nothing to tell.
 func took(d time.Duration) string {
-	switch {
-	case d <= 0:
+	if d <= 0 {
 		return ""
-	case d < time.Second:
-		return strconv.Itoa(int(d.Milliseconds())) + " ms"
-	case d < time.Minute:
-		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
 	}
-	return d.Round(time.Second).String()
+	return chat.Span(d)
 }

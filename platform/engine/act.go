@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"maitred/chat"
 	"maitred/fault"
 	"maitred/platform"
 )
@@ -203,7 +204,7 @@ func (r *runner) judge(ctx context.Context, limit time.Duration, err error) (out
 		return dropped, fault.New(fault.Refused, "engine.cancel", "", "It was stopped because it was cancelled.")
 	case errors.Is(cause, errSlow) && !errors.Is(err, errDeaf):
 		return failed, &fault.Error{Kind: fault.Unreachable, Op: "engine.act", Err: err,
-			Say: fmt.Sprintf("It was stopped because it was not done after %s.", limit)}
+			Say: fmt.Sprintf("It was stopped because it was not done after %s.", chat.Span(limit))}
 	case errors.Is(cause, errCancelled), errors.Is(cause, errSlow):
 		return unsure, &fault.Error{Kind: fault.Internal, Op: "engine.act", Err: err, Say: "It was told to stop and did not; it may still run."}
 	}

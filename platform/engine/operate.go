@@ -369,12 +369,8 @@ func gather(op *platform.Operation, records []platform.StepRecord) {
 	}
 }
 
-func (r *runner) took(op platform.Operation) time.Duration {
-	took := r.e.now().Sub(op.Started)
-	if took < time.Second {
-		return took.Round(time.Millisecond)
-	}
-	return took.Round(100 * time.Millisecond)
+func (r *runner) took(op platform.Operation) string {
+	return chat.Span(r.e.now().Sub(op.Started))
 }
 
 // persist writes, again and again while the store does not answer: what was done

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"maitred/chat"
 	"maitred/fault"
 )
 
@@ -112,7 +113,7 @@ func (p *Provider) watch(ctx context.Context, log io.Writer, c *http.Client, slo
 		case <-deadline.C:
 			p.quote(log, slot)
 			return "", fault.New(fault.Refused, "host.probe", "/logs "+p.target.App,
-				"%s did not get healthy within %s. %s", e.Version, h.Deadline, evidence)
+				"%s did not get healthy within %s. %s", e.Version, chat.Span(h.Deadline), evidence)
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}

@@ -19,7 +19,7 @@ func TestABrokenReleaseIsToldWithItsEvidence(t *testing.T) {
 	s := newStage(t)
 	s.deploy("v1.0.0")
 	for tag, want := range map[string]string{
-		"v1.2.0": "v1.2.0 did not get healthy within 2s. GET /healthz answered 503: cannot reach the payment service",
+		"v1.2.0": "v1.2.0 did not get healthy within 2 s. GET /healthz answered 503: cannot reach the payment service",
 		"v1.3.0": "v1.3.0 ended by itself with exit code 1 before it was healthy.",
 		"v1.4.0": "The build of v1.4.0 failed with exit code 3.",
 	} {

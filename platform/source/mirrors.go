@@ -21,6 +21,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"maitred/chat"
 	"maitred/fault"
 )
 
@@ -126,7 +127,7 @@ func (r *mirror) fetch(ctx context.Context) error {
 		return local(err, filepath.Dir(r.dir))
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, fetchLimit, fault.New(fault.Unreachable, "source.fetch", "Try again, or look at the repository's server.",
-		"The repository %s did not answer within %s.", Shown(r.repository), fetchLimit))
+		"The repository %s did not answer within %s.", Shown(r.repository), chat.Span(fetchLimit)))
 	defer cancel()
 	if _, err := git(ctx, "", "init", "--quiet", "--bare", "--end-of-options", r.dir); err != nil {
 		return r.explain(ctx, err)
