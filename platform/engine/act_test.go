@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,6 +55,32 @@ func TestLastStartIsLookedForToo(t *testing.T) {
 	if op = r.untilState(op.ID, platform.Succeeded); starts.Load() != 6 {
 		t.Errorf("it was started %d times", starts.Load())
 	}
+}
+
+// A platform that answers nonsense fails its step; it is not asked, or written,
+// for ever.
+func TestDataThatCannotBeKeptFailsTheStep(t *testing.T) {
+	s := &sloppy{platformtest.New(platformtest.Options{})}
+	r := onSQLite(t, platformtest.Options{}, func(c *engine.Config) {
+		c.Providers = func(platform.Target) (platform.Provider, error) { return s, nil }
+	})
+	op := r.submit(request(platform.RunCommand, args(engine.RunArgs{Command: []string{"x"}})))
+	if op = r.untilState(op.ID, platform.Failed); op.Reason != "step:nonsense" || !strings.Contains(op.Message, "data that cannot be kept") {
+		t.Errorf("%s: %s", op.Reason, op.Message)
+	}
+}
+
+// sloppy is a platform whose results are no JSON.
+type sloppy struct{ *platformtest.Fake }
+
+func (*sloppy) PlanRun(context.Context, platform.Target, []string) (platform.Plan, error) {
+	return platform.Plan{Steps: []platform.Step{{Name: "nonsense", Action: "nonsense"}}}, nil
+}
+
+func (*sloppy) Actions() map[string]platform.Action {
+	return map[string]platform.Action{"nonsense": {Do: func(context.Context, platform.Run) (platform.Result, error) {
+		return platform.Result{Data: []byte("{half")}, nil
+	}}}
 }
 
 // maitred stops politely while nobody can tell whether work was started: the

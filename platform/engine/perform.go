@@ -56,6 +56,13 @@ func (r *runner) perform(i int, undo bool) (outcome, platform.StepRecord) {
 	}
 	began := time.Now()
 	out, rec, res, err := r.act(rec, action, r.call(i, undo, tail), begun, tail)
+	if len(res.Data) > 0 && !json.Valid(res.Data) { // it could never be stored
+		res.Data = nil
+		if out == done {
+			out, err = failed, fault.New(fault.Internal, "engine.result", "",
+				"The %s platform answered with data that cannot be kept, so nobody could go on from it.", r.kind())
+		}
+	}
 	r.e.metrics.step(r.verb(i, undo), out, time.Since(began))
 	if out == left || out == gone {
 		return out, rec
