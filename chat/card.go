@@ -64,6 +64,15 @@ type StepLine struct {
 	State StepState     `json:"state"`
 	Say   string        `json:"say,omitempty"`  // what came of it, in a few words
 	Took  time.Duration `json:"took,omitempty"` // nanoseconds in JSON
+	Word  string        `json:"word,omitempty"` // the state's word where the general one is not exact ("stopped")
+}
+
+// Called is the word for the state of l.
+func (l StepLine) Called() string {
+	if l.Word != "" {
+		return l.Word
+	}
+	return string(l.State)
 }
 
 // State colours a card. Each has a word, because colour alone says nothing to

@@ -30,7 +30,9 @@ func (v *Voice) event(ctx context.Context, op platform.Operation, e engine.Event
 	card := chat.Card{Text: v.told(op, e)}
 	switch e.Kind {
 	case engine.Decided, engine.TurnCame:
-		card.Mention = []chat.Person{op.Requester}
+		if op.Reason != "rejected" { // its end, which comes with it, mentions them
+			card.Mention = []chat.Person{op.Requester}
+		}
 	case engine.GlassBroken:
 		card.State, card.Word, card.Channel = chat.Warning, "glass broken", true
 	case engine.BecameUnknown:
@@ -207,6 +209,9 @@ func (v *Voice) stepEnded(ctx context.Context, op platform.Operation, e engine.E
 		card.Output = r.Output
 		if r.State == chat.StepFailed {
 			card.State, card.Word = chat.Bad, "failed"
+			if !r.Undo && stopped(op) {
+				card.State, card.Word = chat.Warning, "stopped"
+			}
 		}
 	}
 	return card, nil

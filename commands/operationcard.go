@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"maitred/chat"
 	"maitred/platform"
@@ -64,7 +63,7 @@ func (v *Voice) facts(op platform.Operation, decisions []platform.Decision) []ch
 		facts = append(facts, chat.Field{Label: "Cancelled by", Value: op.Cancel.Person.Label()})
 	}
 	if !op.Ended.IsZero() && !op.Started.IsZero() {
-		facts = append(facts, chat.Field{Label: "Took", Value: took(op.Ended.Sub(op.Started))})
+		facts = append(facts, chat.Field{Label: "Took", Value: chat.Span(op.Ended.Sub(op.Started))})
 	}
 	return facts
 }
@@ -137,8 +136,17 @@ func stepLines(op platform.Operation, records []platform.StepRecord) []chat.Step
 		if !r.Ended.IsZero() && !r.Started.IsZero() {
 			line.Took = r.Ended.Sub(r.Started)
 		}
+		if r.State == chat.StepFailed && stopped(op) {
+			line.Word = "stopped"
+		}
 	}
 	return lines
+}
+
+// stopped reports whether op ended its step because a person cancelled it, and
+// not because the step failed.
+func stopped(op platform.Operation) bool {
+	return op.Cancel != nil && !strings.HasPrefix(op.Reason, "step:")
 }
 
 // takenBack shows on the line of a step how its undo goes.
@@ -253,5 +261,5 @@ func lasted(op platform.Operation) string {
 	if op.Started.IsZero() || op.Ended.IsZero() {
 		return ""
 	}
-	return " after " + took(op.Ended.Sub(op.Started).Round(time.Millisecond))
+	return " after " + chat.Span(op.Ended.Sub(op.Started))
 }

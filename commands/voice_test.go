@@ -124,6 +124,15 @@ func TestStepsThatWereTakenBackAreShownSo(t *testing.T) {
 		{Index: 1, State: chat.StepFailed, Error: "It never answered."}, {Index: 1, Undo: true, State: chat.StepFailed, Error: "Still not."},
 		{Index: 9, State: chat.StepDone},
 	})
+	ended := deployment(platform.Cancelled)
+	ended.Cancel, ended.Reason = &platform.Cancellation{Person: bob}, "by:bob"
+	if l := stepLines(ended, []platform.StepRecord{{Index: 1, State: chat.StepFailed}})[1]; l.State != chat.StepFailed || l.Called() != "stopped" {
+		t.Errorf("a step that a person stopped is called %q, %q", l.State, l.Called())
+	}
+	ended.Reason = "step:switch" // it failed by itself, before the cancel reached it
+	if l := stepLines(ended, []platform.StepRecord{{Index: 1, State: chat.StepFailed}})[1]; l.Called() != "failed" {
+		t.Errorf("a step that failed is called %q", l.Called())
+	}
 	if lines[0].State != chat.StepUndone || lines[1].State != chat.StepFailed || !strings.Contains(lines[1].Say, "could not be taken back: Still not.") || lines[2].State != chat.StepSkipped {
 		t.Errorf("shown as %+v", lines)
 	}
@@ -260,6 +269,22 @@ func TestEventsMeanSomethingAlone(t *testing.T) {
 		if card.Text != want.text || strings.Join(mention, " ") != want.mention || card.State != want.state || card.Channel != (kind == engine.GlassBroken) {
 			t.Errorf("%s: %q mentions %v, %s", kind, card.Text, mention, card.State)
 		}
+	}
+}
+
+// The end of what was rejected mentions who asked; the decision, which comes at
+// the same moment, does not do so as well.
+func TestARejectionMentionsOnce(t *testing.T) {
+	h := newHouse(t)
+	op := deployment(platform.Cancelled)
+	op.Reason, op.Message = "rejected", "Deploy #3 was rejected by bob: it locks orders."
+	h.desk.operations = []platform.Operation{op}
+	h.desk.events = []engine.Event{
+		{ID: 1, Operation: 3, Kind: engine.Decided, By: &bob, Say: "bob rejected it: it locks orders."},
+		{ID: 2, Operation: 3, Kind: engine.Finished, Say: op.Message},
+	}
+	if n := len(h.render(notifications.EventSubject, 1).Mention) + len(h.render(notifications.EventSubject, 2).Mention); n != 1 {
+		t.Errorf("the requester is mentioned %d times", n)
 	}
 }
 
