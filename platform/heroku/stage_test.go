@@ -31,6 +31,7 @@ type stage struct {
 	dir     string
 	mirrors *source.Mirrors
 	log     lockedBuffer
+	op      int64
 	sources map[string]platform.Source // by version
 }
 
