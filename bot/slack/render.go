@@ -172,7 +172,7 @@ func (s *sheet) head(card chat.Card) {
 // states have a mark and a word each, because a mark alone says nothing to many
 // people.
 var states = map[chat.State]struct{ mark, word string }{
-	chat.Waiting: {"◷", "waiting"}, chat.Working: {"◐", "working"}, chat.Good: {"✓", "done"},
+	chat.Waiting: {"◷", "waiting"}, chat.Working: {"●", "working"}, chat.Good: {"✓", "done"},
 	chat.Warning: {"⚠", "warning"}, chat.Bad: {"✗", "failed"}, chat.Unsure: {"?", "not known"},
 }
 

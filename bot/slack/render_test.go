@@ -196,7 +196,7 @@ func TestACardReadsWell(t *testing.T) {
 		Text:    "Deploy #7 <is> running.",
 	}, noon)
 	want := []string{
-		"<@U0ANN> <!subteam^S0LEADS> bob\n*Deploy v1.2 of ocpizza (production)*  ◐ running",
+		"<@U0ANN> <!subteam^S0LEADS> bob\n*Deploy v1.2 of ocpizza (production)*  ● running",
 		"*Requested by*\nann", "*Until*\n<!date^1795264200^{time}|12:30 UTC>",
 		"✓ build – built v3 from fix_the_bug (12.0 s)\n◐ release (running)\n○ verify",
 		"Look here: /status ocpizza\nRead <https://docs.example/a_b>.",
