@@ -183,4 +183,4 @@ func within(ctx context.Context, d time.Duration) (context.Context, context.Canc
 	return context.WithTimeoutCause(ctx, d, errSlow)
 }
 
-var errSlow = errors.New("Slack took too long to answer")
+var errSlow = errors.New("slack took too long to answer")
