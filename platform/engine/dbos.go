@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/dbos-inc/dbos-transact-golang/dbos"
@@ -40,6 +42,7 @@ type queue struct {
 	dbos dbos.Context
 	name string
 	own  *pgxpool.Pool // closed by the library
+	ends *atomic.Bool  // it is being closed
 }
 
 // openQueue prepares the queue in the database of c.
@@ -50,10 +53,10 @@ func openQueue(c Config, operate func(ctx context.Context, h handed, step stepFu
 			return nil, fmt.Errorf("unset %s: %w", name, err)
 		}
 	}
-	q := &queue{name: "operations-" + c.Replica}
+	q := &queue{name: "operations-" + c.Replica, ends: new(atomic.Bool)}
 	conf := dbos.Config{
 		AppName: appName, ApplicationVersion: interpreter, ExecutorID: c.Replica,
-		SQLiteSystemDB: c.SQLite, Logger: slog.New(quiet{c.Log.Named("queue")}),
+		SQLiteSystemDB: c.SQLite, Logger: slog.New(quiet{c.Log.Named("queue"), q.ends}),
 		SchedulerPollingInterval: time.Hour, // no schedules of its own
 	}
 	if c.Pool != nil {
@@ -139,6 +142,7 @@ func (q *queue) prune(t time.Time, limit int) (int, error) {
 // close ends the queue and what it holds of the database.
 func (q *queue) close() error {
 	defer q.closeOwn()
+	q.ends.Store(true)
 	if err := dbos.Shutdown(q.dbos, 5*time.Second); err != nil {
 		return fmt.Errorf("close the queue: %w", err)
 	}
@@ -155,8 +159,11 @@ func (q *queue) closeOwn() {
 type stepFunc func(name string, fn func() (outcome, error)) (outcome, error)
 
 // quiet passes the library's log on: its errors as warnings, everything else for
-// those who debug.
-type quiet struct{ log *zap.Logger }
+// those who debug. That its work is cut short when we close it is no news.
+type quiet struct {
+	log  *zap.Logger
+	ends *atomic.Bool
+}
 
 func (q quiet) Enabled(_ context.Context, l slog.Level) bool {
 	return l >= slog.LevelError || q.log.Core().Enabled(zap.DebugLevel)
@@ -164,11 +171,13 @@ func (q quiet) Enabled(_ context.Context, l slog.Level) bool {
 
 func (q quiet) Handle(_ context.Context, r slog.Record) error {
 	var fields []zap.Field
+	ours := false
 	r.Attrs(func(a slog.Attr) bool {
+		ours = ours || q.ends.Load() && strings.Contains(a.Value.String(), context.Canceled.Error())
 		fields = append(fields, zap.String(a.Key, a.Value.String()))
 		return true
 	})
-	if r.Level >= slog.LevelError {
+	if r.Level >= slog.LevelError && !ours {
 		q.log.Warn(r.Message, fields...)
 	} else {
 		q.log.Debug(r.Message, fields...)
@@ -181,7 +190,7 @@ func (q quiet) WithAttrs(as []slog.Attr) slog.Handler {
 	for _, a := range as {
 		log = log.With(zap.String(a.Key, a.Value.String()))
 	}
-	return quiet{log}
+	return quiet{log, q.ends}
 }
 
 func (q quiet) WithGroup(string) slog.Handler { return q }
