@@ -44,7 +44,8 @@ func (r *Releases) Run(ctx context.Context, c Call, s Services) (Answer, error) 
 	card := say("No release of %s is live.", r.Target())
 	card.Title, card.Output = "Releases of "+r.Target().String(), table.String()
 	if live != nil {
-		card.Text = fmt.Sprintf("%s (%s) is live on %s since %s.", live.Version, live.ID, r.Target(), when(live.At, c))
+		since, _ := live.Since()
+		card.Text = fmt.Sprintf("%s (%s) is live on %s since %s.", live.Version, live.ID, r.Target(), when(since, c))
 		card.Buttons = s.backTo(r.Target(), releases, *live)
 	}
 	return Answer{Card: card}, nil

@@ -56,8 +56,9 @@ func statusCard(t platform.Target, now platform.Status, c Call) chat.Card {
 		card.State, card.Word, verdict = chat.Good, "healthy", "is healthy"
 	}
 	if r := now.Release; r != nil {
+		since, by := r.Since()
 		card.Text = fmt.Sprintf("%s %s, on %s.", t, verdict, shownAs(*r))
-		card.Fields = fields("Release", shownAs(*r), "Commit", commit(r.SHA), "Since", when(r.At, c), "By", r.By)
+		card.Fields = fields("Release", shownAs(*r), "Commit", commit(r.SHA), "Since", when(since, c), "By", by)
 	} else {
 		card.Text = fmt.Sprintf("%s %s.", t, verdict)
 		card.Buttons = append(card.Buttons, chat.Button{Label: "Deploy", Line: "/deploy " + aimed(t)})

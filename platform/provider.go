@@ -45,6 +45,16 @@ type Release struct {
 	State     ReleaseState `json:"state"`
 	Operation int64        `json:"operation,omitempty"`
 	Note      string       `json:"note,omitempty"` // "rollback to r3", "config DATABASE_URL set"
+	Again     time.Time    `json:"again,omitzero"` // when it was gone back to; zero when it was not
+	AgainBy   string       `json:"again_by,omitempty"`
+}
+
+// Since is when, and by whom, r was made live last.
+func (r Release) Since() (at time.Time, by string) {
+	if r.Again.IsZero() {
+		return r.At, r.By
+	}
+	return r.Again, r.AgainBy
 }
 
 // ReleaseState is the life of a release on its target.

@@ -200,11 +200,11 @@ func (p *Provider) switchStep(ctx context.Context, r platform.Run) (platform.Res
 	if c.From != "" && c.From != c.Release {
 		states[c.From] = platform.ReleaseSuperseded
 	}
-	note := ""
+	var back comeback
 	if c.Was == platform.ReleaseSuperseded {
-		note = fmt.Sprintf("rollback from %s by #%d", c.From, r.Operation)
+		back = comeback{fmt.Sprintf("rollback from %s by #%d", c.From, r.Operation), r.Requester}
 	}
-	if err := p.mark(ctx, states, note); err != nil {
+	if err := p.mark(ctx, states, back); err != nil {
 		return platform.Result{}, err
 	}
 	// What a restore that was given up left behind is over as well.
@@ -231,7 +231,7 @@ func (p *Provider) unswitch(ctx context.Context, r platform.Run) (platform.Resul
 		states[c.From] = platform.ReleaseLive
 	}
 	if active != c.Slot || active == c.FromSlot {
-		return platform.Result{Say: "nothing was switched", Release: c.From}, p.mark(ctx, states, "")
+		return platform.Result{Say: "nothing was switched", Release: c.From}, p.mark(ctx, states, comeback{})
 	}
 	say := "nothing is live, as before"
 	if c.From == "" {
@@ -246,7 +246,7 @@ func (p *Provider) unswitch(ctx context.Context, r platform.Run) (platform.Resul
 		return platform.Result{}, err
 	}
 	fmt.Fprintf(r.Log, "%s no longer serves.\n", e.Version)
-	return platform.Result{Say: say, Release: c.From}, p.mark(ctx, states, "")
+	return platform.Result{Say: say, Release: c.From}, p.mark(ctx, states, comeback{})
 }
 
 func (p *Provider) goBack(ctx context.Context, r platform.Run, c change, from entry) (string, error) {

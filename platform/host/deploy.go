@@ -92,7 +92,7 @@ func (p *Provider) discard(ctx context.Context, r platform.Run) (platform.Result
 	if e.State != platform.ReleasePrepared {
 		return platform.Result{Say: e.ID + " is " + string(e.State)}, nil
 	}
-	return platform.Result{Say: e.ID + " is marked as failed"}, p.mark(ctx, map[string]platform.ReleaseState{e.ID: platform.ReleaseFailed}, "")
+	return platform.Result{Say: e.ID + " is marked as failed"}, p.mark(ctx, map[string]platform.ReleaseState{e.ID: platform.ReleaseFailed}, comeback{})
 }
 
 func (p *Provider) buildStep(_ context.Context, r platform.Run) (work, error) {
@@ -171,7 +171,7 @@ func (p *Provider) prune(ctx context.Context, r platform.Run) (removed []string,
 			continue
 		}
 		if e.State == platform.ReleaseSuperseded {
-			err = errors.Join(err, p.mark(ctx, map[string]platform.ReleaseState{e.ID: platform.ReleasePruned}, ""))
+			err = errors.Join(err, p.mark(ctx, map[string]platform.ReleaseState{e.ID: platform.ReleasePruned}, comeback{}))
 		}
 		if gone := p.box.Remove(p.path("releases", e.Dir)); gone != nil {
 			err = errors.Join(err, gone)

@@ -166,7 +166,7 @@ func TestWhatGoesLiveIsWrittenFirst(t *testing.T) {
 		{"r2": platform.ReleaseLive, "r1": platform.ReleaseSuperseded},
 		{"r1": platform.ReleaseLive, "r2": platform.ReleaseSuperseded}, // back again
 	} {
-		if err := s.mark(t.Context(), states, ""); err != nil {
+		if err := s.mark(t.Context(), states, comeback{}); err != nil {
 			t.Fatal(err)
 		}
 		lines, err := readLines[entry](s.Provider, s.inState("releases.jsonl"))

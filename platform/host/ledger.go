@@ -102,9 +102,13 @@ func (p *Provider) live() (*entry, error) {
 	return nil, nil
 }
 
+// comeback is why and by whom a release is live again.
+type comeback struct{ note, by string }
+
 // mark notes the states of releases where they differ, all in one write: no
-// reader sees a moment in which nothing is live.
-func (p *Provider) mark(ctx context.Context, states map[string]platform.ReleaseState, note string) error {
+// reader sees a moment in which nothing is live. What goes live again has it
+// from back, which is zero when nothing does.
+func (p *Provider) mark(ctx context.Context, states map[string]platform.ReleaseState, back comeback) error {
 	return p.locked(ctx, func() error {
 		list, err := p.ledger()
 		if err != nil {
@@ -122,8 +126,8 @@ func (p *Provider) mark(ctx context.Context, states map[string]platform.ReleaseS
 				continue
 			}
 			e.State = to
-			if note != "" && to == platform.ReleaseLive {
-				e.Note = note
+			if back != (comeback{}) && to == platform.ReleaseLive {
+				e.Note, e.Again, e.AgainBy = back.note, time.Now().UTC(), back.by
 			}
 			line, err := json.Marshal(e)
 			if err != nil {
