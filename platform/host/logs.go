@@ -13,8 +13,9 @@ import (
 
 const logTail = 1 << 20
 
-// Logs implements platform.LogReader: what the slots printed, the one that was
-// started last at the end. A line that begins with an RFC 3339 time has it.
+// Logs implements platform.LogReader: what the slots printed, in the order of
+// time. A line that begins with an RFC 3339 time has it; one without stays
+// behind the line that its slot printed before.
 func (p *Provider) Logs(_ context.Context, t platform.Target, q platform.LogQuery) ([]platform.LogLine, error) {
 	if err := p.mine(t); err != nil {
 		return nil, err
@@ -33,8 +34,9 @@ func (p *Provider) Logs(_ context.Context, t platform.Target, q platform.LogQuer
 		}
 	}
 	slices.SortFunc(order, func(a, b tenant) int { return a.Started.Compare(b.Started) })
-	var lines []platform.LogLine
+	var lines []dated
 	for _, tenant := range order {
+		var printed []platform.LogLine
 		for _, suffix := range []string{".1", ""} {
 			data, size, err := p.box.Tail(p.path("shared", "log", tenant.Slot+".log"+suffix), 0, logTail)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -47,13 +49,48 @@ func (p *Provider) Logs(_ context.Context, t platform.Target, q platform.LogQuer
 				_, rest, _ := strings.Cut(string(data), "\n")
 				data = []byte(rest)
 			}
-			lines = append(lines, read(string(data), "web."+tenant.Slot, q)...)
+			printed = append(printed, read(string(data), "web."+tenant.Slot)...)
 		}
+		lines = append(lines, date(printed, tenant.Started)...)
 	}
-	return lines[max(0, len(lines)-q.Lines):], nil
+	slices.SortStableFunc(lines, func(a, b dated) int { return a.when.Compare(b.when) })
+	return last(lines, q), nil
 }
 
-func read(data, process string, q platform.LogQuery) (lines []platform.LogLine) {
+// dated is a line with the time by which it is put in order.
+type dated struct {
+	platform.LogLine
+	when time.Time
+}
+
+// date gives lines of one slot their place in time. What nothing before it dates
+// is as old as what comes next, else as the start of the slot.
+func date(lines []platform.LogLine, started time.Time) []dated {
+	if i := slices.IndexFunc(lines, func(l platform.LogLine) bool { return !l.At.IsZero() }); i >= 0 {
+		started = lines[i].At
+	}
+	out := make([]dated, len(lines))
+	for i, line := range lines {
+		if !line.At.IsZero() {
+			started = line.At
+		}
+		out[i] = dated{line, started}
+	}
+	return out
+}
+
+// last are the newest of lines that q asks for.
+func last(lines []dated, q platform.LogQuery) (out []platform.LogLine) {
+	for _, line := range lines {
+		old := !q.Since.IsZero() && !line.At.IsZero() && line.At.Before(q.Since)
+		if !old && strings.Contains(line.Text, q.Grep) {
+			out = append(out, line.LogLine)
+		}
+	}
+	return out[max(0, len(out)-q.Lines):]
+}
+
+func read(data, process string) (lines []platform.LogLine) {
 	for text := range strings.Lines(data) {
 		text = strings.ToValidUTF8(strings.TrimRight(text, "\r\n"), "?")
 		line := platform.LogLine{Process: process, Text: text}
@@ -61,9 +98,6 @@ func read(data, process string, q platform.LogQuery) (lines []platform.LogLine) 
 			if at, err := time.Parse(time.RFC3339, first); err == nil {
 				line.At, line.Text = at, rest
 			}
-		}
-		if !strings.Contains(text, q.Grep) || !q.Since.IsZero() && !line.At.IsZero() && line.At.Before(q.Since) {
-			continue
 		}
 		lines = append(lines, line)
 	}
