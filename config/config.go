@@ -85,12 +85,14 @@ type App struct {
 
 // Environment is one place where an app runs: a provider and its settings.
 type Environment struct {
-	// Provider is the kind of platform: host.
+	// Provider is the kind of platform: host or heroku.
 	Provider string `yaml:"provider"`
 	// Channel is where messages about this environment go, as CHAT/CHANNEL-ID; the app's channel when left out.
 	Channel string `yaml:"channel,omitempty"`
 	// Host are the settings of the provider host.
 	Host *host.Config `yaml:"host,omitempty"`
+	// Heroku are the settings of the provider heroku.
+	Heroku *Heroku `yaml:"heroku,omitempty"`
 }
 
 // Own is what maitred itself depends on.
@@ -113,7 +115,7 @@ type Retention struct {
 var Chats = []string{"webchat", "api", "slack"}
 
 // Providers are the kinds of platforms that maitred can deploy to today.
-var Providers = []string{"host"}
+var Providers = []string{"host", "heroku"}
 
 // Path is the file that c was read from.
 func (c *Config) Path() string { return c.path }

@@ -334,6 +334,10 @@ func (d *decoder) apps(c *Config) {
 			if !d.needs(e.Provider, append(path, "provider")...) || !d.known(Providers, "", "provider", e.Provider, append(path, "provider")...) || d.unread(append(path, "provider")...) {
 				continue
 			}
+			if e.Provider == "heroku" {
+				d.heroku(c, platform.Target{App: name, Environment: env}, e, path)
+				continue
+			}
 			d.host(c, platform.Target{App: name, Environment: env}, e, dirs, addresses, path)
 		}
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -14,6 +16,7 @@ import (
 	"maitred/config"
 	"maitred/fault"
 	"maitred/platform"
+	"maitred/platform/heroku"
 	"maitred/platform/host"
 	"maitred/platform/source"
 )
@@ -101,6 +104,14 @@ func (k *catalogue) provider(t platform.Target, settings config.Environment, c *
 		local := *settings.Host
 		local.Executable = k.executable
 		return host.New(local, host.Options{Target: t, Mirrors: k.mirrors, Log: k.log, Replicas: c.Replica != ""})
+	case "heroku":
+		remote, err := settings.Heroku.Config()
+		if err != nil {
+			return nil, err
+		}
+		return heroku.New(remote, heroku.Options{
+			Target: t, Mirrors: k.mirrors, Log: k.log, Notes: heroku.Files(filepath.Join(c.DataDir, "heroku")), Own: os.Getenv("HEROKU_APP_NAME"),
+		})
 	}
 	return nil, fault.New(fault.Invalid, "catalogue.provider", "maitred check", "%s has the provider %q, which maitred does not have.", t, settings.Provider)
 }

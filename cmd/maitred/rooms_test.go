@@ -25,6 +25,7 @@ var may = map[string][]string{
 	"platform/engine": {"platform"},
 	"platform/source": {"platform"},
 	"platform/host":   {"platform", "platform/source"},
+	"platform/heroku": {"platform", "platform/source"},
 	"notifications":   nil,
 	"commands":        {"platform", "platform/engine", "notifications"},
 	"bot":             {"commands"},
@@ -41,7 +42,7 @@ var may = map[string][]string{
 }
 
 // below is every room that store, web and config may import: all but each other.
-var below = []string{"platform", "platform/engine", "platform/source", "platform/host", "notifications", "commands", "bot", "bot/webchat", "bot/schedule", "bot/slack"}
+var below = []string{"platform", "platform/engine", "platform/source", "platform/host", "platform/heroku", "notifications", "commands", "bot", "bot/webchat", "bot/schedule", "bot/slack"}
 
 // leaves are the rooms that an SDK stays in.
 var leaves = map[string][]string{
@@ -55,9 +56,10 @@ var leaves = map[string][]string{
 	"go.yaml.in/yaml":                 {"config"},
 	"golang.org/x/crypto/":            {"config"},
 	"github.com/prometheus/client_golang/prometheus/promhttp": {"web"},
-	"github.com/slack-go/slack":                               {"bot/slack"},
-	"github.com/gorilla/websocket":                            {"bot/slack"},
-	"github.com/robfig/cron":                                  {"commands", "bot/schedule"},
+	"github.com/heroku/":           {"platform/heroku"},
+	"github.com/slack-go/slack":    {"bot/slack"},
+	"github.com/gorilla/websocket": {"bot/slack"},
+	"github.com/robfig/cron":       {"commands", "bot/schedule"},
 }
 
 // room is a package of maitred, as go list tells it.
