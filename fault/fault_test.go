@@ -56,3 +56,16 @@ func TestEveryKindHasAWord(t *testing.T) {
 		}
 	}
 }
+
+func TestQuote(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                "“”",
+		`it's a "ref"`:    `“it's a "ref"”`,
+		"a\nb\x1b[2J\x00": `“a\nb\x1b[2J\x00”`,
+		"naïve \xff":      "“naïve \uFFFD”",
+	} {
+		if got := Quote(text); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func (p *Provider) backup(id string) (stored, error) {
 			return b, nil
 		}
 	}
-	return stored{}, fault.New(fault.Missing, "host.backup", "/backup list "+p.target.App, "%s has no backup %q.", p.target, id)
+	return stored{}, fault.New(fault.Missing, "host.backup", "/backup list "+p.target.App, "%s has no backup %s.", p.target, fault.Quote(id))
 }
 
 // databaseName is how the one database of an app is called.
@@ -86,7 +86,7 @@ func (p *Provider) checkDatabase(database, what string) error {
 		return err
 	}
 	if database != "" && database != p.databaseName() {
-		return fault.New(fault.Missing, "host.database", "", "%s has no database %q; it has %s.", p.target, database, p.databaseName())
+		return fault.New(fault.Missing, "host.database", "", "%s has no database %s; it has %s.", p.target, fault.Quote(database), p.databaseName())
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (c Config) withDefaults(t platform.Target) (Config, error) {
 	problem := func(say string, args ...any) { problems = append(problems, fmt.Sprintf(say, args...)) }
 
 	if c.Transport != "" && c.Transport != "local" {
-		problem("transport %q is unknown; host has local.", c.Transport)
+		problem("transport %s is unknown; host has local.", fault.Quote(c.Transport))
 	}
 	if !c.Trusted {
 		problem("transport local runs %s as the user of maitred; say trusted: true when that is meant.", t.App)
@@ -98,23 +98,23 @@ func (c Config) withDefaults(t platform.Target) (Config, error) {
 		problem("dir %s is too long: a socket below it may have 107 characters.", dir)
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		problem("listen %q is no address such as 127.0.0.1:8081.", c.Listen)
+		problem("listen %s is no address such as 127.0.0.1:8081.", fault.Quote(c.Listen))
 	}
 	c.defaults()
 	if u, err := url.Parse(c.URL); err != nil || u.Host == "" {
-		problem("url %q is no address such as https://example.org.", c.URL)
+		problem("url %s is no address such as https://example.org.", fault.Quote(c.URL))
 	}
 	if !strings.HasPrefix(c.Health.Path, "/") {
-		problem("health.path %q must begin with a slash.", c.Health.Path)
+		problem("health.path %s must begin with a slash.", fault.Quote(c.Health.Path))
 	}
 	switch c.Database.Kind {
 	case "":
 	case "sqlite":
 		if !filepath.IsLocal(c.Database.Path) {
-			problem("database.path %q must be inside dir.", c.Database.Path)
+			problem("database.path %s must be inside dir.", fault.Quote(c.Database.Path))
 		}
 	default:
-		problem("database.kind %q is unknown; host has sqlite.", c.Database.Kind)
+		problem("database.kind %s is unknown; host has sqlite.", fault.Quote(c.Database.Kind))
 	}
 	for _, name := range append(slices.Sorted(maps.Keys(c.Env)), c.Required...) {
 		if err := checkName(name); err != nil && name != "PATH" && name != "LANG" {

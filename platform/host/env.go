@@ -20,7 +20,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 func checkName(name string) error {
 	switch {
 	case !variableName.MatchString(name):
-		return fault.New(fault.Invalid, "host.variable", "", "%q cannot be the name of a variable: letters, digits and _ only.", name)
+		return fault.New(fault.Invalid, "host.variable", "", "%s cannot be the name of a variable: letters, digits and _ only.", fault.Quote(name))
 	case slices.Contains(reserved, name):
 		return fault.New(fault.Invalid, "host.variable", "", "%s is set by maitred itself.", name)
 	}

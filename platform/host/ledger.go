@@ -85,7 +85,7 @@ func (p *Provider) entry(id string) (entry, error) {
 			return e, nil
 		}
 	}
-	return entry{}, fault.New(fault.Missing, "host.release", "/releases "+p.target.App, "%s has no release %q.", p.target, id)
+	return entry{}, fault.New(fault.Missing, "host.release", "/releases "+p.target.App, "%s has no release %s.", p.target, fault.Quote(id))
 }
 
 // live is the release that serves, or would if it were started.

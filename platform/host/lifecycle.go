@@ -127,7 +127,7 @@ func (p *Provider) Leave(ctx context.Context) error {
 // web refuses processes that there are none of.
 func (p *Provider) web(process string) error {
 	if process != "" && process != "web" {
-		return fault.New(fault.Missing, "host.process", "/ps "+p.target.App, "%s has no process %q; it has web.", p.target, process)
+		return fault.New(fault.Missing, "host.process", "/ps "+p.target.App, "%s has no process %s; it has web.", p.target, fault.Quote(process))
 	}
 	return nil
 }

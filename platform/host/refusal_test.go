@@ -200,7 +200,7 @@ func TestHomeThatIsAFileIsTold(t *testing.T) {
 func TestConfigTellsEveryProblemAtOnce(t *testing.T) {
 	_, err := New(Config{Transport: "carrier pigeon", Listen: "here", Database: Database{Kind: "oracle"}, Required: []string{"SOCKET"}}, Options{Target: pizza})
 	say := fault.Of(err).Say
-	for _, want := range []string{"carrier pigeon", "trusted: true", "dir is missing", `listen "here"`, "oracle", "SOCKET is set by maitred"} {
+	for _, want := range []string{"carrier pigeon", "trusted: true", "dir is missing", `listen “here”`, "oracle", "SOCKET is set by maitred"} {
 		if !strings.Contains(say, want) {
 			t.Errorf("%q does not tell %q", say, want)
 		}

@@ -50,6 +50,6 @@ func (p *Provider) runStep(_ context.Context, r platform.Run) (work, error) {
 	e, err := p.entry(id.Release)
 	return work{
 		entry: e, command: args.Command, code: true,
-		cut: fmt.Sprintf("The command %q was cut short. Nobody knows how far it came.", oneLine(strings.Join(args.Command, " "), 80)),
+		cut: fmt.Sprintf("The command %s was cut short. Nobody knows how far it came.", fault.Quote(oneLine(strings.Join(args.Command, " "), 80))),
 	}, err
 }

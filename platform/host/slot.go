@@ -140,7 +140,7 @@ func (p *Provider) command(e entry) (string, error) {
 	}
 	command := parseProcfile(data)["web"]
 	if command == "" {
-		return "", fault.New(fault.Invalid, "host.start", "Add a Procfile with a line such as \"web: ./server\".", "The Procfile of %s names no web process.", e.Version)
+		return "", fault.New(fault.Invalid, "host.start", "Add a Procfile with a line such as “web: ./server”.", "The Procfile of %s names no web process.", e.Version)
 	}
 	return command, nil
 }

@@ -185,7 +185,7 @@ var schemes = map[string]bool{"https": true, "http": true, "ssh": true, "git": t
 func CheckRepository(repository string) error {
 	refuse := func(why string) error {
 		return fault.New(fault.Invalid, "source.repository", "Use https://…, ssh://…, user@host:path or an absolute path.",
-			"The repository %q %s.", clip(Shown(repository), 200), why)
+			"The repository %s %s.", fault.Quote(clip(Shown(repository), 200)), why)
 	}
 	found := scheme.FindStringSubmatch(repository)
 	switch {

@@ -53,11 +53,11 @@ func checkRef(ref string) error {
 	hint := "Name a branch, a tag or a commit."
 	switch {
 	case strings.HasPrefix(ref, "-"):
-		return fault.New(fault.Invalid, "source.ref", hint, "A ref cannot begin with a dash, as %q does.", clip(ref, 80))
+		return fault.New(fault.Invalid, "source.ref", hint, "A ref cannot begin with a dash, as %s does.", fault.Quote(clip(ref, 80)))
 	case len(ref) > 250:
 		return fault.New(fault.Invalid, "source.ref", hint, "A ref of %d characters is too long.", len(ref))
 	case badRef.MatchString(ref):
-		return fault.New(fault.Invalid, "source.ref", hint, "%q is no branch, tag or commit.", clip(ref, 80))
+		return fault.New(fault.Invalid, "source.ref", hint, "%s is no branch, tag or commit.", fault.Quote(clip(ref, 80)))
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func oneOf(name, branch, tag, sha string) error {
 	}
 	slices.Sort(names)
 	return fault.New(fault.Invalid, "source.resolve", "Say which: "+strings.Join(names, " or ")+".",
-		"%q names %d things: %s.", name, len(names), strings.Join(names, " and "))
+		"%s names %d things: %s.", fault.Quote(name), len(names), strings.Join(names, " and "))
 }
 
 // source is the resolved commit, called by tag, or by the tag that it has.
@@ -142,7 +142,7 @@ func (r *mirror) pointer(ctx context.Context, ref string) (string, error) {
 	}
 	sha, err := r.commit(ctx, out)
 	if exited(err) {
-		return "", fault.New(fault.Invalid, "source.resolve", "Name a branch, a tag or a commit.", "%q is not a commit.", ref)
+		return "", fault.New(fault.Invalid, "source.resolve", "Name a branch, a tag or a commit.", "%s is not a commit.", fault.Quote(ref))
 	}
 	return sha, err
 }
@@ -306,7 +306,7 @@ func (m *Mirrors) Between(ctx context.Context, repository, from, to string, limi
 	}
 	for _, sha := range []string{from, to} {
 		if sha != "" && !shortSHA.MatchString(sha) {
-			return nil, fault.New(fault.Invalid, "source.between", "", "%q is no commit.", clip(sha, 80))
+			return nil, fault.New(fault.Invalid, "source.between", "", "%s is no commit.", fault.Quote(clip(sha, 80)))
 		}
 	}
 	args := []string{"log", "--no-show-signature", "--format=%H%x1f%an%x1f%s"}

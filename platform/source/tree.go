@@ -120,10 +120,10 @@ func (t *tree) add(h *tar.Header) error {
 	case tar.TypeSymlink, tar.TypeLink:
 		return t.addLink(name, h)
 	default:
-		return refused("The archive holds %q, which is neither a file, a directory nor a link.", clip(name, 200))
+		return refused("The archive holds %s, which is neither a file, a directory nor a link.", fault.Quote(clip(name, 200)))
 	}
 	if h.Size < 0 || h.Size > t.limits.Total {
-		return refused("The archive holds %q of %d bytes; %d are allowed in all.", clip(name, 200), h.Size, t.limits.Total)
+		return refused("The archive holds %s of %d bytes; %d are allowed in all.", fault.Quote(clip(name, 200)), h.Size, t.limits.Total)
 	}
 	return t.place(name, kind)
 }
@@ -138,11 +138,11 @@ func (t *tree) place(name string, kind byte) error {
 		return nil
 	}
 	if was, ok := t.kinds[name]; ok && (was != tar.TypeDir || kind != tar.TypeDir) {
-		return refused("The archive holds %q twice.", clip(name, 200))
+		return refused("The archive holds %s twice.", fault.Quote(clip(name, 200)))
 	}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		if was, ok := t.kinds[dir]; ok && was != tar.TypeDir {
-			return refused("The archive holds %q below %q, which is no directory.", clip(name, 200), clip(dir, 200))
+			return refused("The archive holds %s below %s, which is no directory.", fault.Quote(clip(name, 200)), fault.Quote(clip(dir, 200)))
 		} else if ok {
 			break
 		}
@@ -159,12 +159,12 @@ func (t *tree) addLink(name string, h *tar.Header) error {
 			return err
 		}
 		if t.kinds[to] != tar.TypeReg {
-			return refused("The archive holds the link %q to %q, which is not a file before it.", clip(name, 200), clip(to, 200))
+			return refused("The archive holds the link %s to %s, which is not a file before it.", fault.Quote(clip(name, 200)), fault.Quote(clip(to, 200)))
 		}
 		return t.place(name, tar.TypeReg)
 	}
 	if h.Linkname == "" || len(h.Linkname) > longest || path.IsAbs(h.Linkname) || strings.ContainsRune(h.Linkname, 0) {
-		return refused("The archive holds the link %q, which leads out of it to %q.", clip(name, 200), clip(h.Linkname, 200))
+		return refused("The archive holds the link %s, which leads out of it to %s.", fault.Quote(clip(name, 200)), fault.Quote(clip(h.Linkname, 200)))
 	}
 	t.links[name] = h.Linkname
 	return t.place(name, tar.TypeSymlink)
@@ -175,7 +175,7 @@ func (t *tree) addLink(name string, h *tar.Header) error {
 func (t *tree) checkLinks() error {
 	for name := range t.links {
 		if !t.inside(name) {
-			return refused("The archive holds the link %q, which leads out of it to %q.", clip(name, 200), clip(t.links[name], 200))
+			return refused("The archive holds the link %s, which leads out of it to %s.", fault.Quote(clip(name, 200)), fault.Quote(clip(t.links[name], 200)))
 		}
 	}
 	return nil
@@ -229,14 +229,14 @@ func cleanName(name string) (string, error) {
 		return "", refused("The archive holds an entry without a usable name.")
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }) {
-		return "", refused("The archive holds %q, whose name has characters that are not allowed.", clip(name, 200))
+		return "", refused("The archive holds %s, whose name has characters that are not allowed.", fault.Quote(clip(name, 200)))
 	}
 	clean := path.Clean(name)
 	if path.IsAbs(name) || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains("/"+name+"/", "/../") {
-		return "", refused("The archive holds %q, which leads out of it.", clip(name, 200))
+		return "", refused("The archive holds %s, which leads out of it.", fault.Quote(clip(name, 200)))
 	}
 	if strings.Count(clean, "/") >= deepest {
-		return "", refused("The archive holds %q, which lies too deep.", clip(name, 200))
+		return "", refused("The archive holds %s, which lies too deep.", fault.Quote(clip(name, 200)))
 	}
 	for part := range strings.SplitSeq(clean, "/") {
 		if len(part) > 255 {

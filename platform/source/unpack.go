@@ -85,7 +85,7 @@ func (m *Mirrors) archive(ctx context.Context, location, sha string) (string, er
 	u, err := url.Parse(location)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		if !filepath.IsAbs(location) {
-			return "", fault.New(fault.Invalid, "source.archive", "Use an absolute path or an https:// address.", "%q is no place of an archive.", clip(location, 200))
+			return "", fault.New(fault.Invalid, "source.archive", "Use an absolute path or an https:// address.", "%s is no place of an archive.", fault.Quote(clip(location, 200)))
 		}
 		return location, nil
 	}
@@ -248,7 +248,7 @@ func (m *Mirrors) streamArchive(ctx context.Context, src platform.Source, use fu
 // holding is a mirror that has the commit of src, fetched when it is needed.
 func (m *Mirrors) holding(ctx context.Context, src platform.Source) (*mirror, error) {
 	if !fullSHA.MatchString(src.SHA) {
-		return nil, fault.New(fault.Invalid, "source.export", "", "%q is no commit.", clip(src.SHA, 80))
+		return nil, fault.New(fault.Invalid, "source.export", "", "%s is no commit.", fault.Quote(clip(src.SHA, 80)))
 	}
 	if r, err := m.here(src.Repository); err == nil {
 		if _, err := r.commit(ctx, src.SHA); err == nil {
