@@ -124,21 +124,27 @@ func (h *House) wire(policy *bot.Policy, name string, log *zap.Logger) {
 	clock := schedule.New(schedule.Options{Store: h.Store, Senders: senders, Look: 20 * time.Millisecond, Now: h.now, Log: log})
 	h.Stage.Open(h.Bot)
 	h.run(
-		h.Bot.Run, h.Engine.Run, dispatcher.Run,
+		h.Bot.Run, dispatcher.Run,
 		func(ctx context.Context) error { return clock.Run(ctx, h.Bot) },
 	)
 }
 
+// run starts the loops and the engine. The engine is stopped last: on SQLite it
+// closes the database that all of them use.
 func (h *House) run(loops ...func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	ended := make([]error, len(loops))
+	last, cancelLast := context.WithCancel(context.Background())
+	var wg, engine sync.WaitGroup
+	ended := make([]error, len(loops)+1)
 	for i, loop := range loops {
 		wg.Go(func() { ended[i] = loop(ctx) })
 	}
+	engine.Go(func() { ended[len(loops)] = h.Engine.Run(last) })
 	h.close = sync.OnceValue(func() error {
 		cancel()
 		wg.Wait()
+		cancelLast()
+		engine.Wait()
 		return errors.Join(append(ended, h.Engine.Close(), h.Store.Close())...)
 	})
 }
