@@ -71,7 +71,7 @@ func (p *Provider) oneOff(ctx context.Context, r platform.Run, command string) (
 	attach := true
 	d, err := p.client.DynoCreate(ctx, p.config.App, heroku.DynoCreateOpts{
 		Attach: &attach, ForceNoTty: &attach, Env: map[string]string{"TERM": "dumb"},
-		Command: command + "\n" + `echo "` + exitMark + `$?"`,
+		Command: command + ` ; echo "` + exitMark + `$?"`,
 	})
 	if err != nil {
 		return 0, p.fail("heroku.run", err)
