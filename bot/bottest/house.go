@@ -56,6 +56,18 @@ func Open(t testing.TB, p storetest.Place, stage Stage, change ...func(*bot.Conf
 	return h
 }
 
+// Furnish makes the tables of a house in p, and leaves nothing open: copies of p
+// are houses that open quickly.
+func Furnish(t testing.TB, p storetest.Place) {
+	t.Helper()
+	h := &House{t: t, place: p, Shop: newShop(), Stage: NewRoom("room")}
+	h.open()
+	<-h.Engine.Started()
+	if err := h.close(); err != nil {
+		t.Fatalf("close the house: %v", err)
+	}
+}
+
 // Restart closes the house and opens it again on the same store.
 func (h *House) Restart() {
 	h.t.Helper()

@@ -16,7 +16,8 @@ func TestConversations(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no conversations: %v", err)
 	}
-	storetest.EachPlace(t, func(t *testing.T, _ storetest.Place) {
+	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) {
+		Furnish(t, p)
 		for _, file := range files {
 			archive, err := txtar.ParseFile(file)
 			if err != nil {
@@ -26,17 +27,9 @@ func TestConversations(t *testing.T) {
 				name := strings.TrimSuffix(filepath.Base(file), ".txtar") + "/" + part.Name
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					Play(t, Open(t, placeFor(t), NewRoom("room")), string(part.Data))
+					Play(t, Open(t, p.Copy(t), NewRoom("room")), string(part.Data))
 				})
 			}
 		}
 	})
-}
-
-// placeFor is a store of the kind that the surrounding test is about.
-func placeFor(t *testing.T) storetest.Place {
-	if strings.Contains(t.Name(), "/postgres/") {
-		return storetest.PostgreSQL(t)
-	}
-	return storetest.SQLite(t)
 }

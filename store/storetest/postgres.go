@@ -39,8 +39,20 @@ func Postgres(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}
+	return newDatabase(t, server, "")
+}
+
+// copyDatabase is the URL of a new database with what is in that of url.
+func copyDatabase(t testing.TB, url string) string {
+	t.Helper()
+	cut := strings.LastIndex(url, "/") + 1
+	return newDatabase(t, url[:cut], " TEMPLATE "+url[cut:])
+}
+
+func newDatabase(t testing.TB, server, template string) string {
+	t.Helper()
 	name := "test_" + strings.ToLower(rand.Text())
-	administer(t, server, "CREATE DATABASE "+name)
+	administer(t, server, "CREATE DATABASE "+name+template)
 	t.Cleanup(func() { administer(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
 	return server + name
 }
