@@ -108,24 +108,26 @@ func (b *Bot) conclude(ctx context.Context, in chat.Inbound, r result) {
 	b.finish(in, said, r.answer.Operation, r.answer.Started, row)
 }
 
-// finish says what is said and ends the row. A chat that does not answer gets
-// half a minute, and less when maitred is told to stop; the row is ended anyway.
+// finish ends the row with what is said, and delivers that. In this order: who
+// reads the answer finds it in the audit, and after a crash in between the next
+// start delivers it again under the same keys.
 func (b *Bot) finish(in chat.Inbound, said []Said, operation int64, started bool, row commands.AuditRow) {
-	ctx, cancel := context.WithTimeoutCause(b.base, 30*time.Second, errTooLong)
-	defer cancel()
 	for i := range said {
 		said[i].Card = said[i].Card.Map(b.Redact)
-		b.deliver(ctx, in, &said[i], i)
+		b.unfold(in, &said[i])
 	}
-	ctx, cancel = context.WithTimeoutCause(context.Background(), 30*time.Second, errTooLong)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 30*time.Second, errTooLong)
 	defer cancel()
 	err := b.Store.Answered(ctx, in.Key, said, operation, started, row)
-	switch {
-	case fault.Is(err, fault.Refused):
+	if fault.Is(err, fault.Refused) {
 		b.Log.Info("answered elsewhere", zap.String("key", in.Key))
-	case err != nil:
+		return
+	}
+	if err != nil { // it is delivered all the same: somebody waits for it
 		b.Log.Error("answer not stored", zap.String("key", in.Key), zap.Error(err))
 	}
+	b.done.ring(in.Key)
+	b.tell(in, said)
 }
 
 // word is what is said, the outcome for the audit and its detail.
@@ -207,63 +209,6 @@ func aloud(c chat.Card, in chat.Inbound) chat.Card {
 	c.Notes = append(c.Notes, fmt.Sprintf("A schedule of %s said: %s", in.Person.Label(), in.Line))
 	c.Text = fmt.Sprintf("A schedule of %s said %s, and: %s", in.Person.Label(), in.Line, c.Text)
 	return c
-}
-
-// deliver says s where in was said. A chat that cannot be reached is tried again
-// for a while; what still cannot be said is logged, and stored all the same.
-func (b *Bot) deliver(ctx context.Context, in chat.Inbound, s *Said, i int) {
-	sender := b.Senders[in.Place.Chat]
-	if sender == nil {
-		return // a caller who waits reads the stored answer
-	}
-	key := fmt.Sprintf("%s-said-%d", in.Key, i)
-	wait := 200 * time.Millisecond
-	for {
-		err := b.speak(ctx, sender, in, s, key)
-		if err == nil {
-			return
-		}
-		if !fault.Is(err, fault.Unreachable) || ctx.Err() != nil {
-			b.Log.Warn("answer not delivered", zap.String("key", in.Key), zap.String("chat", in.Place.Chat), zap.Error(err))
-			return
-		}
-		select {
-		case <-time.After(max(wait, chat.Patience(err))):
-		case <-ctx.Done():
-		}
-		wait = min(2*wait, 5*time.Second)
-	}
-}
-
-func (b *Bot) speak(ctx context.Context, sender chat.Sender, in chat.Inbound, s *Said, key string) error {
-	if s.Form != nil {
-		opener, ok := sender.(chat.FormOpener)
-		if ok && in.Source != chat.Scheduled && in.Source != chat.Called {
-			return opener.OpenForm(ctx, in, *s.Form)
-		}
-		s.Card, s.Refused = formless(*s.Form, ok), true
-	}
-	if s.Private && in.Person.Chat == in.Place.Chat {
-		return sender.Whisper(ctx, in.Place, in.Person, s.Card, key)
-	}
-	if s.Private {
-		return nil // somebody who is not in this chat reads the stored answer
-	}
-	_, err := sender.Post(ctx, in.Place, s.Card, key)
-	return err
-}
-
-// formless is said where a form cannot be shown.
-func formless(f chat.Form, elsewhere bool) chat.Card {
-	var labels []string
-	for _, field := range f.Fields {
-		labels = append(labels, field.Label)
-	}
-	text := fmt.Sprintf("%s needs a form (%s), and one cannot be shown here.", f.Title, strings.Join(labels, ", "))
-	if elsewhere {
-		text += fmt.Sprintf(" Type %s in the chat yourself.", f.Line)
-	}
-	return chat.Card{Title: f.Title, State: chat.Warning, Text: text}
 }
 
 func fallback(text, otherwise string) string {

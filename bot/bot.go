@@ -1,7 +1,7 @@
 // Package bot is the one door of maitred. Whatever asks for something, a typed
 // line, a button, a form, a clock or a caller over HTTP, becomes a chat.Inbound
 // and passes the same steps: commit, acknowledge, understand, allow, carry out,
-// answer, audit. What was committed survives a crash; see takeover.go for what
+// audit, answer. What was committed survives a crash; see takeover.go for what
 // becomes of it.
 package bot
 
@@ -68,6 +68,7 @@ type Bot struct {
 	metrics *metrics
 	pool    *pool
 	done    bell
+	telling telling
 
 	base context.Context // of the work; ends when Run has waited long enough
 	end  context.CancelCauseFunc
@@ -254,6 +255,7 @@ func (b *Bot) stop() {
 	defer grace.Stop()
 	b.pool.wait()
 	b.end(errStopping)
+	b.storeTold()
 }
 
 func (b *Bot) stopped() bool {

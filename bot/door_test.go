@@ -147,6 +147,50 @@ func TestWhatACrashLeft(t *testing.T) {
 	})
 }
 
+// An answer that was stored and not delivered is delivered by the next start,
+// once: not what was typed again, and nothing by the start after that.
+func TestAnAnswerThatACrashCutShortIsTold(t *testing.T) {
+	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) {
+		room := bottest.NewRoom("room")
+		s := p.Open(t)
+		in := said(room, "ann", "cut", "/lock ocpizza testing")
+		if _, err := s.Hear(context.Background(), in, nil, "one", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		words := []bot.Said{{Card: chat.Card{Text: "ann has locked ocpizza."}}}
+		if err := s.Answered(context.Background(), "cut", words, 0, false, commands.AuditRow{Verb: "lock"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		h := bottest.Open(t, p, room)
+		shown(t, room, 1)
+		h.Restart()
+		hear(t, h, said(room, "vic", "next", "/status"))
+		shown(t, room, 2)
+		if m := room.Messages()[0]; !strings.Contains(m.Text, "ann has locked ocpizza.") {
+			t.Errorf("got %s", m)
+		}
+		if locks, err := h.Store.Locks(context.Background()); err != nil || len(locks) != 0 {
+			t.Errorf("it was done again: %+v, %v", locks, err)
+		}
+	})
+}
+
+// shown waits until the room shows n messages.
+func shown(t *testing.T, room *bottest.Room, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); len(room.Messages()) < n; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d messages are shown, want %d", len(room.Messages()), n)
+		}
+	}
+	if all := room.Messages(); len(all) > n {
+		t.Fatalf("%d messages are shown, want %d: %v", len(all), n, all)
+	}
+}
+
 func TestWhatHadStartedItsOperationIsOnlyEnded(t *testing.T) {
 	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) {
 		room := bottest.NewRoom("room")
@@ -311,7 +355,8 @@ func TestAnAnswerIsSaidAgainUntilTheChatTakesIt(t *testing.T) {
 	h := bottest.Open(t, storetest.SQLite(t), room, func(c *bot.Config) { c.Senders = map[string]chat.Sender{"room": chatty} })
 	hear(t, h, said(room, "vic", "k", "/status"))
 	answered(t, h, "k")
-	if all := room.Messages(); len(all) != 1 || !strings.Contains(all[0].Text, "never deployed") {
+	shown(t, room, 1)
+	if all := room.Messages(); !strings.Contains(all[0].Text, "never deployed") {
 		t.Errorf("the room shows %v", all)
 	}
 }

@@ -37,11 +37,15 @@ func (b *Bot) takeOver(ctx context.Context) {
 	}
 }
 
-// resume goes on with a row that was taken over. What had started its operation
-// is only ended; what reads, and what the engine recognises by its key, is
+// resume goes on with a row that was taken over. What was answered is only told;
+// what had started its operation is only ended; what reads, and what the engine recognises by its key, is
 // carried out; of anything else nobody knows whether it happened, and what is old
 // may not be wanted any more: the person is asked.
 func (b *Bot) resume(ctx context.Context, h Heard) {
+	if h.Done {
+		b.tell(h.In, h.Said)
+		return
+	}
 	order, err := b.Registry.Parse(h.In.Line)
 	switch {
 	case h.Started && h.Operation != 0:

@@ -21,8 +21,8 @@ func grow(b *testing.B, s *store.Store, operations, audit int) {
 			'{"kind":"deploy","target":{"app":"ocpizza","environment":"production"},"plan":{"steps":[{"name":"build","action":"build"},{"name":"switch","action":"switch"}]},"place":{"chat":"webchat"}}' FROM n`, operations),
 		fmt.Sprintf(`INSERT INTO outbox (kind, subject, parent_kind, parent, chat, channel, thread, wanted, shown, since, message, message_chat, message_channel) `+series+
 			`SELECT 'operation', i, '', 0, 'webchat', 'deploys', '', 9, 9, i, 'm' || i, 'webchat', 'deploys' FROM n`, operations),
-		fmt.Sprintf(`INSERT INTO inbound (inbound_key, heard, done, owner, boot, lease_until, operation, started, body, said) `+series+
-			`SELECT 'grown-' || i, i, 1, 'one', 'b', 0, i, 1, '{}', '[]' FROM n`, operations),
+		fmt.Sprintf(`INSERT INTO inbound (inbound_key, heard, done, owner, boot, lease_until, operation, started, body, said, told) `+series+
+			`SELECT 'grown-' || i, i, 1, 'one', 'b', 0, i, 1, '{}', '[]', 1 FROM n`, operations),
 		fmt.Sprintf(`INSERT INTO audit (at, who, app, word, verb, subject, outcome, line, detail, person, place) `+series+
 			`SELECT %d - (%d - CAST(i AS BIGINT)) * 1000, CASE i %% 7 WHEN 0 THEN 'bob' ELSE 'ann' END, `+app+`, CASE i %% 4 WHEN 0 THEN 'backup' ELSE 'status' END, CASE i %% 4 WHEN 0 THEN 'backup list' ELSE 'status' END,
 			'ocpizza/production', CASE i %% 100 WHEN 0 THEN 'refused' ELSE 'ok' END, '/status ocpizza', '', '{"chat":"webchat","id":"U1","who":"ann"}', '{"chat":"webchat","channel":"deploys"}' FROM n`,

@@ -82,10 +82,10 @@ func (s *Store) Heard(ctx context.Context, key string) (bot.Heard, error) {
 	return h.Heard, s.fail("store.heard", err)
 }
 
-// Abandoned takes up, for owner, unfinished rows whose lease is over or that an
+// Abandoned takes up, for owner, rows that are not told yet and whose lease is over or that an
 // earlier process of the same owner left, oldest first.
 func (s *Store) Abandoned(ctx context.Context, owner string, lease time.Duration, most int) ([]bot.Heard, error) {
-	left := "done = 0 AND ((owner = $1 AND boot <> $2) OR (lease_until < @now AND boot <> $2))"
+	left := "told = 0 AND ((owner = $1 AND boot <> $2) OR (lease_until < @now AND boot <> $2))"
 	var some int
 	if err := s.read().QueryRowContext(ctx, s.sql("SELECT COUNT(*) FROM inbound WHERE "+left), owner, s.boot).Scan(&some); err != nil || some == 0 {
 		return nil, s.fail("store.abandoned", err)
@@ -111,9 +111,9 @@ func (s *Store) Abandoned(ctx context.Context, owner string, lease time.Duration
 	return all, nil
 }
 
-// Renew keeps the leases of the unfinished rows that this process has.
+// Renew keeps the leases of the rows, not told yet, that this process has.
 func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) error {
-	mine := "done = 0 AND owner = $1 AND boot = $2"
+	mine := "told = 0 AND owner = $1 AND boot = $2"
 	var some int
 	if err := s.read().QueryRowContext(ctx, "SELECT COUNT(*) FROM inbound WHERE "+mine, owner, s.boot).Scan(&some); err != nil || some == 0 {
 		return s.fail("store.renew", err)
@@ -126,17 +126,17 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) er
 
 // Answered ends a row, once, and appends the audit row with it. A row that
 // another process took up or ended is left alone, with a fault of kind Refused.
-// Secrets of a line that started nothing are wiped.
+// Where nothing is said there is nothing to tell. Secrets of a line that started nothing are wiped.
 func (s *Store) Answered(ctx context.Context, key string, said []bot.Said, operation int64, started bool, row commands.AuditRow) error {
 	words, err := text(said)
 	if err != nil {
 		return s.fail("store.answered", err)
 	}
 	key = clean(key)
-	end := `UPDATE inbound SET done = 1, said = $1, started = CASE WHEN started = 1 THEN 1 ELSE $2 END,
+	end := `UPDATE inbound SET done = 1, told = $6, said = $1, started = CASE WHEN started = 1 THEN 1 ELSE $2 END,
 			operation = CASE WHEN operation <> 0 AND started = 1 THEN operation WHEN $3 = 0 THEN operation ELSE $3 END
 		WHERE inbound_key = $4 AND done = 0 AND boot = $5`
-	args := []any{words, flag(started), operation, key, s.boot}
+	args := []any{words, flag(started), operation, key, s.boot, flag(len(said) == 0)}
 	var ended int64
 	if s.dialect.postgres {
 		ended, err = s.endAtOnce(ctx, end, args, row)
@@ -167,8 +167,20 @@ func (s *Store) endAtOnce(ctx context.Context, end string, args []any, row comma
 	return s.statement(ctx, &s.others, `WITH ended AS (`+end+` RETURNING inbound_key),
 			wiped AS (DELETE FROM secrets WHERE operation = 0 AND inbound IN (SELECT inbound_key FROM ended))
 		INSERT INTO audit (`+auditInsert+`)
-		SELECT CAST($6 AS BIGINT), $7, COALESCE((SELECT app FROM operations WHERE id = CAST($17 AS BIGINT)), $8), $9, $10, $11, $12, $13, $14, $15, $16 FROM ended`,
+		SELECT CAST($7 AS BIGINT), $8, COALESCE((SELECT app FROM operations WHERE id = CAST($18 AS BIGINT)), $9), $10, $11, $12, $13, $14, $15, $16, $17 FROM ended`,
 		append(append(args, a...), aboutOperation(row.Subject))...)
+}
+
+// Told notes that the answers to keys were delivered.
+func (s *Store) Told(ctx context.Context, keys ...string) error {
+	for i := range keys {
+		keys[i] = clean(keys[i])
+	}
+	list, err := text(keys)
+	if err == nil {
+		_, err = s.statement(ctx, &s.others, s.sql("UPDATE inbound SET told = 1 WHERE done = 1 AND told = 0 AND inbound_key IN @each"), list)
+	}
+	return s.fail("store.told", err)
 }
 
 // claimInbound sets the outcome of a row to the operation that it started, and

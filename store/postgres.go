@@ -20,7 +20,8 @@ import (
 // openPostgres opens the pool.
 func (s *Store) openPostgres(ctx context.Context) error {
 	s.dialect = dialect{postgres: true, tokens: strings.NewReplacer(
-		"@now", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)", "@lock", "FOR UPDATE", "@skip", "FOR UPDATE SKIP LOCKED")}
+		"@now", "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)", "@lock", "FOR UPDATE", "@skip", "FOR UPDATE SKIP LOCKED",
+		"@each", "(SELECT jsonb_array_elements_text(CAST($1 AS JSONB)))")}
 	config, err := pgxpool.ParseConfig(s.opts.URL)
 	if err != nil {
 		// The cause is left out: it may quote the password.

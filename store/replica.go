@@ -58,7 +58,7 @@ func (s *Store) TakeOver(ctx context.Context, dead, by string) (bool, error) {
 		if won = n == 1; err != nil || !won {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE inbound SET lease_until = 0 WHERE done = 0 AND owner = $1", dead)
+		_, err = tx.ExecContext(ctx, "UPDATE inbound SET lease_until = 0 WHERE told = 0 AND owner = $1", dead)
 		return err
 	})
 	return won && err == nil, s.fail("store.take-over", err)

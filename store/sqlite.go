@@ -86,7 +86,8 @@ func (s *Store) openReadOnly(ctx context.Context) error {
 }
 
 func sqliteDialect() dialect {
-	return dialect{tokens: strings.NewReplacer("@now", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "@lock", "", "@skip", "")}
+	return dialect{tokens: strings.NewReplacer("@now", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "@lock", "", "@skip", "",
+		"@each", "(SELECT value FROM json_each($1))")}
 }
 
 // noStore words a directory without a store.

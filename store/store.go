@@ -85,7 +85,7 @@ type claims struct {
 // dialect is everything in which the two databases differ at run time.
 type dialect struct {
 	postgres bool
-	tokens   *strings.Replacer // @now, @lock and @skip in a statement
+	tokens   *strings.Replacer // @now, @lock, @skip and @each in a statement
 }
 
 // Open opens the store, bringing its tables up to date. Faults: Busy (another
@@ -211,7 +211,8 @@ type scanner interface{ Scan(dest ...any) error }
 func (s *Store) read() querier { return s.reads }
 
 // sql fills the tokens of a statement: @now (milliseconds by the clock of the
-// database), @lock and @skip (row locks where there are rows to lock).
+// database), @lock and @skip (row locks where there are rows to lock), @each (the
+// texts in the JSON list $1).
 func (s *Store) sql(query string) string { return s.dialect.tokens.Replace(query) }
 
 // rows reads every row of a query.

@@ -115,6 +115,30 @@ func inboundAbandoned(t *testing.T, p Place) {
 	must(t, s.Answered(ctx, "k-4", nil, 0, false, commands.AuditRow{Person: ann}))
 }
 
+func inboundTold(t *testing.T, p Place) {
+	s := p.Open(t)
+	words := []bot.Said{{Card: chat.Card{Text: "ocpizza runs v1.0.0."}}}
+	for key, said := range map[string][]bot.Said{"told": words, "told too": words, "cut short": words, "nothing to tell": nil} {
+		hear(t, s, line(key), "one", time.Hour)
+		must(t, s.Answered(ctx, key, said, 0, false, commands.AuditRow{Person: ann}))
+	}
+	hear(t, s, line("not answered"), "one", time.Hour)
+	must(t, s.Told(ctx, "told", "told too", "not answered", "never heard"))
+	must(t, s.Close())
+
+	s = p.Open(t)
+	left := map[string]bot.Heard{}
+	for _, h := range got[[]bot.Heard](t)(s.Abandoned(ctx, "one", time.Hour, 10)) {
+		left[h.In.Key] = h
+	}
+	same(t, "rows taken up", left, map[string]bot.Heard{
+		"cut short":    {In: line("cut short"), Done: true, Said: words},
+		"not answered": {In: line("not answered")},
+	})
+	must(t, s.Told(ctx, "cut short"))
+	wants(t, s.Answered(ctx, "cut short", words, 0, false, commands.AuditRow{Person: ann}), fault.Refused)
+}
+
 func inboundLease(t *testing.T, p Place) {
 	first := p.Open(t)
 	if !p.Postgres() {

@@ -48,6 +48,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Place) {
 		{"what is heard can hold any bytes", inboundBytes},
 		{"an answer ends a row once, with its audit", inboundAnswered},
 		{"a restart takes up what was left, once", inboundAbandoned},
+		{"an answer that was not told is taken up with its words", inboundTold},
 		{"a dead replica's rows are taken up by another", inboundLease},
 		{"an operation takes over the outcome and the secrets of what was heard", inboundOutcome},
 		{"a secret is wiped when its line started nothing", secretOfNothing},
