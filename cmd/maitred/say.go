@@ -288,6 +288,9 @@ func (s *speaker) ask(ctx context.Context, method, path, body string, into any) 
 	if json.Unmarshal(answer, &problem) != nil || problem.Error == "" {
 		problem.Error = fmt.Sprintf("What answers at %s is no maitred: %s.", s.flags.server, resp.Status)
 	}
+	if resp.StatusCode == http.StatusUnauthorized { // a person at a terminal sends no headers
+		problem.Hint = "Put a token in $MAITRED_TOKEN, or give it with --token; maitred token makes one."
+	}
 	return resp.StatusCode, fault.New(fault.Refused, "say", problem.Hint, "%s", problem.Error)
 }
 
