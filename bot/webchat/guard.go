@@ -42,7 +42,7 @@ func (c *Chat) guard(next http.Handler) http.Handler {
 		switch {
 		case !here(r.Host):
 			c.refuse(w, fault.New(fault.Forbidden, "webchat.host", "Open it by its address, http://127.0.0.1 and the port.",
-				"The chat page answers to addresses of this machine only, not to %q.", r.Host))
+				"The chat page answers to addresses of this machine only, not to %s.", fault.Quote(r.Host)))
 		case foreign(r):
 			c.refuse(w, fault.New(fault.Forbidden, "webchat.origin", "Use the chat page itself.",
 				"A page of another site may not talk to maitred."))

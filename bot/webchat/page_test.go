@@ -292,7 +292,7 @@ func TestBadInput(t *testing.T) {
 		code int
 		say  string
 	}{
-		"an unknown persona":   {"/c/deploys/say", fields{"as": "mallory", "text": "hi"}, 400, `no persona \"mallory\"`},
+		"an unknown persona":   {"/c/deploys/say", fields{"as": "mallory", "text": "hi"}, 400, `no persona “mallory”`},
 		"no persona":           {"/c/deploys/say", fields{"text": "hi"}, 400, "no persona"},
 		"an unknown channel":   {"/c/nowhere/say", fields{"as": "dev", "text": "hi"}, 404, "no channel #nowhere"},
 		"nothing":              {"/c/deploys/say", fields{"as": "dev", "text": " \n"}, 400, "nothing to say"},

@@ -126,8 +126,8 @@ func (c *Chat) submit(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, cmp.Or[error](err, fault.New(fault.Refused, "webchat.submit", "Type the command again.", "This form was answered before.")))
 		return
 	}
-	in := chat.Inbound{
-		Key: inboundKey(who, l.Key), Person: who, Place: m.Place(), Line: m.Form.Line, Source: chat.Submitted,
+	in := chat.Inbound{ // a form is answered once, from however many windows
+		Key: inboundKey(who, "form-"+strconv.FormatInt(m.ID, 10)), Person: who, Place: m.Place(), Line: m.Form.Line, Source: chat.Submitted,
 		Fields: map[string]string{}, Secrets: map[string]string{},
 	}
 	for _, f := range m.Form.Fields {
@@ -313,5 +313,5 @@ func noChannel(id string) error {
 }
 
 func noPersona(id string) error {
-	return fault.New(fault.Invalid, "webchat.persona", "Choose one in the list at the left.", "There is no persona %q.", id)
+	return fault.New(fault.Invalid, "webchat.persona", "Choose one in the list at the left.", "There is no persona %s.", fault.Quote(id))
 }
