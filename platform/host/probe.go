@@ -55,7 +55,7 @@ func (p *Provider) ask(ctx context.Context, c *http.Client, e entry) (bool, stri
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, 4096))
-	took := time.Since(began).Round(time.Millisecond)
+	took := chat.Span(time.Since(began))
 	if err != nil {
 		return false, fmt.Sprintf("%s broke off: %v.", what, err)
 	}
