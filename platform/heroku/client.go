@@ -111,7 +111,7 @@ func (p *Provider) word(f *fault.Error, e *apiError) {
 	switch {
 	case e.status == http.StatusUnauthorized:
 		f.Kind, f.Say = fault.Forbidden, fmt.Sprintf("Heroku does not accept the API key for %s; it may have expired.", app)
-		f.Hint = "Make a new authorization and put it where api_key of the app points."
+		f.Hint = "Make a new authorization, put it where api_key of the app points, and start maitred again."
 	case e.status == http.StatusPaymentRequired:
 		f.Say = "Heroku wants the account's bill to be paid first: " + sentence(e.message)
 	case e.id == "two_factor":

@@ -47,6 +47,9 @@ func (p *Provider) history(ctx context.Context, n int) (history, error) {
 	if err != nil {
 		return h, p.fail("heroku.releases", err)
 	}
+	if n > 0 && len(raw) >= n && !slices.ContainsFunc(raw, func(r heroku.Release) bool { return r.Current }) {
+		return p.history(ctx, 0) // what runs is older than a row of failures
+	}
 	if h.raw, err = p.complete(ctx, raw); err != nil {
 		return h, err
 	}
@@ -144,6 +147,12 @@ func (h history) origin(r heroku.Release) heroku.Release {
 		r = h.raw[i]
 	}
 	return r
+}
+
+// leads reports that r is release number to, or brought it back; to may be older
+// than what was read.
+func (h history) leads(r heroku.Release, to int) bool {
+	return h.origin(r).Version == to || r.Description == fmt.Sprintf("Rollback to v%d", to)
 }
 
 // current is the release that Heroku runs.

@@ -101,9 +101,9 @@ func (p *Provider) goBack(ctx context.Context, r platform.Run, to int) (platform
 	if len(h.raw) > 0 {
 		last = h.raw[0]
 	}
-	if now, ok := h.current(); ok && h.origin(now).Version == to && last.Status != "pending" {
+	if now, ok := h.current(); ok && h.leads(now, to) && last.Status != "pending" {
 		last = now
-	} else if last.Status == "failed" || last.Status == "expired" || h.origin(last).Version != to {
+	} else if last.Status == "failed" || last.Status == "expired" || !h.leads(last, to) {
 		made, err := p.client.ReleaseRollback(ctx, p.config.App, heroku.ReleaseRollbackOpts{Release: strconv.Itoa(to)})
 		if err != nil {
 			return platform.Result{}, p.fail("heroku.rollback", err)

@@ -242,6 +242,45 @@ func TestListsAreReadWhole(t *testing.T) {
 	}
 }
 
+func TestAnOldReleaseIsGoneBackToOnce(t *testing.T) {
+	s := newStage(t, herokutest.Options{})
+	p := s.open()
+	s.must(s.walk(p.PlanDeploy(t.Context(), pizza, s.sources["v1.0.0"])))
+	list, err := p.Releases(t.Context(), pizza, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 80 {
+		s.heroku.SetConfig("ocpizza", "N", fmt.Sprint(n))
+	}
+	plan, err := p.PlanRollback(t.Context(), pizza, list[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.heroku.Count("release", "ocpizza")
+	s.heroku.Fail(herokutest.Fault{On: "POST .*/releases$", Accepted: true, Cut: true})
+	s.must(s.walk(plan, nil))
+	if n := s.heroku.Count("release", "ocpizza") - before; n != 1 {
+		t.Errorf("%d rollbacks", n)
+	}
+	status, err := p.Status(t.Context(), pizza)
+	if err != nil || status.Release == nil || status.Release.ID != list[0].ID || status.Release.Version != "v1.0.0" {
+		t.Errorf("%+v is live, %v; want %s", status.Release, err, list[0].ID)
+	}
+}
+
+func TestWhatRunsIsFoundBehindARowOfFailures(t *testing.T) {
+	s := newStage(t, herokutest.Options{})
+	s.heroku.Deploy("ocpizza", "abcdef0123456789", map[string]string{"Procfile": "web: ./serve"})
+	for range 40 {
+		s.heroku.Deploy("ocpizza", "0123456789abcdef", map[string]string{"Procfile": "web: ./serve\nrelease: exit 1"})
+	}
+	status, err := s.open().Status(t.Context(), pizza)
+	if err != nil || status.Release == nil || status.Release.SHA != "abcdef01" {
+		t.Errorf("%+v is live, %v", status.Release, err)
+	}
+}
+
 func TestFewRequestsLeftAreToldInTheStatus(t *testing.T) {
 	s := newStage(t, herokutest.Options{})
 	s.heroku.SetRemaining(100)
