@@ -40,10 +40,12 @@ bench: tools
 	go test -run '^$$' -bench . -p 1 -timeout 30m ./store ./bot/... ./platform/engine ./cmd/maitred
 
 conformance: tools
-	@echo "Conformance: the host provider and the scriptable fake pass platform/platformtest;"
-	@echo "the store passes store/storetest on SQLite and on PostgreSQL; the fake Slack is played by @slack/bolt."
-	go test -count=1 -p $(PARALLEL) -timeout 9m -run 'Conformance|Fake|^TestSQLite$$|^TestPostgres$$|Webchat' ./platform/host ./platform/platformtest ./store
+	@echo "Conformance: the host and Heroku providers and the scriptable fake pass platform/platformtest;"
+	@echo "the store passes store/storetest on SQLite and on PostgreSQL; the fake Slack is played by @slack/bolt,"
+	@echo "and the fake Heroku by the official CLI."
+	go test -count=1 -p $(PARALLEL) -timeout 9m -run 'Conformance|Fake|^TestSQLite$$|^TestPostgres$$|Webchat' ./platform/host ./platform/heroku ./platform/platformtest ./store
 	bot/slack/slacktest/conformance/run
+	platform/heroku/herokutest/conformance/run
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/maitred ./cmd/maitred

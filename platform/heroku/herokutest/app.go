@@ -68,6 +68,13 @@ func (h *Heroku) Edit(app string, change func(a *App)) {
 	h.tell()
 }
 
+// SetMaintenance turns the maintenance page on or off, as somebody else would.
+func (h *Heroku) SetMaintenance(app string, on bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.apps[app].maintenance = on
+}
+
 const owner = "ann@example.com"
 
 func person() obj { return obj{"id": "00000000-0000-4000-8000-00000000a000", "email": owner} }

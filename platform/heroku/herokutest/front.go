@@ -215,11 +215,12 @@ func (h *Heroku) admit(r *http.Request, header http.Header) *refusal {
 		}
 		h.left--
 	}
-	header.Set("RateLimit-Remaining", strconv.Itoa(h.left))
+	header.Set("RateLimit-Remaining", strconv.Itoa(max(0, h.left)))
 	return nil
 }
 
-// SetRemaining says how many requests are left in the bucket.
+// SetRemaining says how many requests are left in the bucket; below zero it takes
+// a while until there are any.
 func (h *Heroku) SetRemaining(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

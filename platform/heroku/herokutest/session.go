@@ -112,7 +112,7 @@ func (h *Heroku) printer(s *session) io.WriteCloser {
 }
 
 // run runs the command to its end, and tells its exit code.
-func (h *Heroku) run(s *session, in io.Reader, out io.Writer) int {
+func (h *Heroku) run(s *session, in *terminal, out io.Writer) int {
 	cmd := exec.Command("/bin/sh", "-c", s.command)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.release.slug.dir, out, out
 	var keys io.WriteCloser
@@ -165,10 +165,10 @@ func (h *Heroku) run(s *session, in io.Reader, out io.Writer) int {
 }
 
 // typing takes what somebody types to the command; who goes away ends it.
-func (h *Heroku) typing(s *session, in io.Reader, keys io.WriteCloser) {
+func (h *Heroku) typing(s *session, in *terminal, keys io.WriteCloser) {
 	_, _ = io.Copy(keys, in)
 	_ = keys.Close()
-	_, _ = io.Copy(io.Discard, in.(*terminal).from)
+	_, _ = io.Copy(io.Discard, in.from)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.end()
@@ -234,20 +234,31 @@ func (h *Heroku) attach(conn net.Conn) {
 	if !h.wait(stop, func() bool { return !h.held[s.hold] }) {
 		return
 	}
-	code := h.run(s, &terminal{text}, conn)
+	typed := &terminal{from: text, over: make(chan struct{})}
+	code := h.run(s, typed, conn)
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.finish(s, code)
 	h.tell()
+	h.mu.Unlock()
+	select { // a client whose input ended says so, and must find the line open
+	case <-typed.over:
+	case <-time.After(250 * time.Millisecond):
+	}
 }
 
 // terminal ends the input at the byte that ends it on a terminal.
-type terminal struct{ from io.Reader }
+type terminal struct {
+	from io.Reader
+	over chan struct{} // closed when the input has ended
+}
 
 func (t *terminal) Read(p []byte) (int, error) {
 	n, err := t.from.Read(p)
 	if at := slices.Index(p[:n], 4); at >= 0 {
-		return at, io.EOF
+		n, err = at, io.EOF
+	}
+	if err != nil {
+		close(t.over)
 	}
 	return n, err
 }

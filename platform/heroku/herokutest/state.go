@@ -52,7 +52,9 @@ func (h *Heroku) State(app string) State {
 		s["formation "+kind] = fmt.Sprintf("%d of %s", p.quantity, p.size)
 	}
 	for _, d := range a.dynos {
-		s["dyno "+d.name] = d.command
+		if d.session == nil { // how often something was run is told below
+			s["dyno "+d.name] = d.command
+		}
 	}
 	for _, kind := range []string{"run", "restart", "rotation", "maintenance"} {
 		if n := h.effects[kind+" "+a.Name]; n > 0 {
