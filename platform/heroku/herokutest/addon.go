@@ -18,7 +18,6 @@ type Addon struct {
 	created time.Time
 	config  map[string]string
 	db      *database
-	waits   bool // was asked for in the asynchronous way
 }
 
 // services are the add-on services, with cents a month by plan.

@@ -23,7 +23,6 @@ type transfer struct {
 	logs                      []string
 	content                   string // of the backup
 	size, done                int64
-	into                      *database
 }
 
 // FailTransfer makes the next transfer of the app's database fail with these
