@@ -72,16 +72,20 @@ func saidBy(room *bottest.Room, key, line string) chat.Inbound {
 	return chat.Inbound{Key: key, Person: room.Person("lea"), Place: chat.Place{Chat: "room", Channel: "general"}, Line: line, Source: chat.Typed, At: time.Now()}
 }
 
-// 500 lines a second, nine of ten /status and one /deploy, over fifty apps. The
-// backlog is what is unanswered, live or not shown when the last line was said.
+// 500 lines a second, nine of ten /status and one /deploy, over fifty apps
+// with a channel each. The backlog is the lines without an answer, after half of the time and at its end;
+// beside it are the operations on their way and the messages not shown then.
 func BenchmarkMix(b *testing.B) {
 	eachStore(b, func(b *testing.B, p storetest.Place) {
 		m := newMix(b, p)
 		for b.Loop() {
 			m.play(500, 5*time.Second)
 		}
-		b.ReportMetric(float64(m.backlog[0]), "backlog-half")
-		b.ReportMetric(float64(m.backlog[1]), "backlog-end")
+		for i, when := range []string{"half", "end"} {
+			b.ReportMetric(float64(m.backlog[i].lines), "backlog-"+when)
+			b.ReportMetric(float64(m.backlog[i].operations), "live-"+when)
+			b.ReportMetric(float64(m.backlog[i].messages), "due-"+when)
+		}
 		b.ReportMetric(m.drained.Seconds(), "drained-s")
 		report(b, "ack", m.acked)
 		report(b, "answer", m.answered)
@@ -98,7 +102,7 @@ type mix struct {
 	mu              sync.Mutex
 	acked, answered []time.Duration
 	open            atomic.Int64
-	backlog         [2]int
+	backlog         [2]waiting
 	drained         time.Duration
 }
 
@@ -129,7 +133,7 @@ func (m *mix) play(rate int, length time.Duration) {
 	m.backlog[1] = m.waiting()
 	began := time.Now()
 	wg.Wait()
-	for m.waiting() > 0 && time.Since(began) < time.Minute {
+	for m.waiting() != (waiting{}) && time.Since(began) < time.Minute {
 		time.Sleep(5 * time.Millisecond)
 	}
 	m.drained = time.Since(began)
@@ -144,6 +148,7 @@ func (m *mix) say(n int) {
 		line = "/deploy " + app + " " + ref
 	}
 	in := saidBy(m.room, fmt.Sprintf("mix-%d", n), line)
+	in.Place.Channel = app
 	began := time.Now()
 	if _, err := m.h.Bot.Receive(context.Background(), in); err != nil {
 		m.b.Errorf("receive: %v", err)
@@ -164,9 +169,10 @@ func (m *mix) say(n int) {
 	m.acked, m.answered = append(m.acked, acked), append(m.answered, time.Since(began))
 }
 
-// waiting counts lines without an answer, operations on their way and messages
-// that are not shown.
-func (m *mix) waiting() int {
+// waiting is what is not done yet.
+type waiting struct{ lines, operations, messages int }
+
+func (m *mix) waiting() waiting {
 	live, err := m.h.Engine.Live(context.Background())
 	if err != nil {
 		m.b.Error(err)
@@ -175,5 +181,5 @@ func (m *mix) waiting() int {
 	if err != nil {
 		m.b.Error(err)
 	}
-	return int(m.open.Load()) + len(live) + due
+	return waiting{int(m.open.Load()), len(live), due}
 }
