@@ -260,7 +260,7 @@ func (s *sheet) step(l chat.StepLine) string {
 	}
 	var more []string
 	if l.State != "" && l.State != chat.StepDone && l.State != chat.StepPending {
-		more = append(more, string(l.State)) // the mark alone is hard to read aloud
+		more = append(more, l.Called()) // the mark alone is hard to read aloud
 	}
 	if l.Took >= 100*time.Millisecond {
 		more = append(more, took(l.Took))
