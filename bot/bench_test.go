@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,7 +34,9 @@ func report(b *testing.B, name string, took []time.Duration) {
 }
 
 // From Receive to committed, with so many callers at once. What the lines do is
-// next to nothing, but each is worked on and answered meanwhile.
+// next to nothing, but each is worked on and answered meanwhile. Beside it is what
+// the store alone takes, once all is answered, and the CPU time of this process
+// for a line from its Receive to its answer.
 func BenchmarkReceive(b *testing.B) {
 	eachStore(b, func(b *testing.B, p storetest.Place) {
 		room := bottest.NewRoom("room")
@@ -43,29 +46,56 @@ func BenchmarkReceive(b *testing.B) {
 		var said atomic.Int64
 		for _, callers := range []int{1, 16, 64} {
 			b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-				took := make([]time.Duration, b.N)
-				var next atomic.Int64
-				var wg sync.WaitGroup
-				began := time.Now()
-				for range callers {
-					wg.Go(func() {
-						for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
-							in := saidBy(room, fmt.Sprintf("bench-%d", said.Add(1)), "/status")
-							start := time.Now()
-							if _, err := h.Bot.Receive(context.Background(), in); err != nil {
-								b.Error(err)
-								return
-							}
-							took[i] = time.Since(start)
-						}
-					})
-				}
-				wg.Wait()
+				next := func() chat.Inbound { return saidBy(room, fmt.Sprintf("bench-%d", said.Add(1)), "/status") }
+				began, cpu := time.Now(), cpuTime(b)
+				took := crowd(b, callers, b.N, func() error {
+					_, err := h.Bot.Receive(context.Background(), next())
+					return err
+				})
 				b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "lines/s")
+				if _, err := h.Bot.Wait(context.Background(), fmt.Sprintf("bench-%d", said.Load())); err != nil {
+					b.Error(err)
+				}
+				b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-us/line")
 				report(b, "ack", took)
+				report(b, "store", crowd(b, callers, min(b.N, 5000), func() error {
+					_, err := h.Store.Hear(context.Background(), next(), nil, "alone", time.Hour)
+					return err
+				}))
 			})
 		}
 	})
+}
+
+// crowd lets callers do it n times in all, and returns how long each took.
+func crowd(b *testing.B, callers, n int, do func() error) []time.Duration {
+	b.Helper()
+	took := make([]time.Duration, n)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				start := time.Now()
+				if err := do(); err != nil {
+					b.Error(err)
+					return
+				}
+				took[i] = time.Since(start)
+			}
+		})
+	}
+	wg.Wait()
+	return took
+}
+
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func saidBy(room *bottest.Room, key, line string) chat.Inbound {
