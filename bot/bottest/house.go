@@ -48,11 +48,6 @@ func Open(t testing.TB, p storetest.Place, stage Stage, change ...func(*bot.Conf
 		h.Shop.deploys = chat.Place{Chat: stage.Sender().Name(), Channel: c.Channel("deploys")}
 	}
 	h.open()
-	t.Cleanup(func() {
-		if err := h.close(); err != nil {
-			t.Errorf("close the house: %v", err)
-		}
-	})
 	return h
 }
 
@@ -119,6 +114,12 @@ func (h *House) open() {
 		h.t.Fatalf("engine: %v", err)
 	}
 	h.wire(policy, name, log)
+	// After each opening, so that it comes before the store's own end.
+	h.t.Cleanup(func() {
+		if err := h.close(); err != nil {
+			h.t.Errorf("close the house: %v", err)
+		}
+	})
 }
 
 // wire connects the rooms and starts what runs.
