@@ -33,7 +33,7 @@ race:
 	set -x; go test $$race -p $(PARALLEL) -timeout 9m ./...
 
 soak: tools
-	MAITRED_SOAK=1 go test -count=1 -p 1 -v -timeout 3h -run 'Kill|Cuts|Visitors|NoRequestFails' \
+	MAITRED_SOAK=1 go test -count=1 -p 1 -v -timeout 3h -run 'Kill|Cuts|Visitors|NoRequestFails|NoCard|TypesItsWholeLine|OutputIsShown|NothingFromOutside' \
 		./platform/engine ./platform/host ./store/... ./bot/... ./cmd/maitred
 
 bench: tools

@@ -31,6 +31,8 @@ func TestConversations(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no conversations: %v", err)
 	}
+	furnished := storetest.SQLite(t)
+	bottest.Furnish(t, furnished)
 	for _, mode := range []Mode{Socket, HTTP} {
 		t.Run(string(mode), func(t *testing.T) {
 			for _, file := range files {
@@ -42,7 +44,7 @@ func TestConversations(t *testing.T) {
 					t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+part.Name, func(t *testing.T) {
 						t.Parallel()
 						stage := newStage(t, mode)
-						bottest.Play(t, bottest.Open(t, storetest.SQLite(t), stage), string(part.Data))
+						bottest.Play(t, bottest.Open(t, furnished.Copy(t), stage), string(part.Data))
 						if refused := stage.slack.Refusals(); len(refused) > 0 {
 							t.Errorf("Slack refused: %q", refused)
 						}
